@@ -1,0 +1,3 @@
+//! Bench group `forward`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Bench group `ice`.
+
+fn main() {}

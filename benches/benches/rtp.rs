@@ -1,0 +1,3 @@
+//! Bench group `rtp`.
+
+fn main() {}

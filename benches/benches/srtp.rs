@@ -1,0 +1,3 @@
+//! Bench group `srtp`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Builds, tests and measures the workspace: `cargo xtask --help`.
+
+fn main() {}

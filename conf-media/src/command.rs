@@ -1,0 +1,336 @@
+//! What the control plane tells the media engine, and what the engine reports back.
+//!
+//! [`Command`]s come from signalling (through [`crate::room`]); the owner of the sockets
+//! ([`crate::net`], an embedder or a test) routes each to the shard and to the peer's handshake.
+//! [`Event`]s go the other way. Ids are made by the caller, unique in the process; slab keys stay
+//! inside the shard.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::codec::Codec;
+use crate::ice::Credentials;
+use crate::srtp::Keys;
+
+/// One browser's (or SDK's) transport connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerId(pub u64);
+
+/// One published audio or video source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TrackId(pub u64);
+
+/// What the control plane asks of the media engine.
+#[derive(Debug)]
+pub enum Command {
+    /// A peer may now connect: checks that carry `credentials` are answered.
+    AddPeer {
+        /// The new peer.
+        peer: PeerId,
+        /// Our ICE user name fragment and password towards it.
+        credentials: Credentials,
+    },
+    /// The peer restarts ICE; the old path lives until the first check with the new credentials.
+    RestartIce {
+        /// The peer.
+        peer: PeerId,
+        /// Our new user name fragment and password.
+        credentials: Credentials,
+    },
+    /// The certificate the peer must show in the DTLS handshake. No keys before this.
+    ExpectFingerprint {
+        /// The peer.
+        peer: PeerId,
+        /// From its SDP.
+        fingerprint: Fingerprint,
+    },
+    /// The peer is gone: everything of it ends, its tracks too.
+    RemovePeer {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// The handshake finished (sent by the control thread, never by signalling).
+    SetKeys {
+        /// The peer.
+        peer: PeerId,
+        /// SRTP keys of both directions.
+        keys: Keys,
+    },
+    /// A datagram of the handshake or of SCTP for the peer's validated address (control thread).
+    SendDatagram {
+        /// The peer.
+        peer: PeerId,
+        /// The whole UDP payload.
+        datagram: Bytes,
+    },
+    /// A peer publishes a track, or its description changed (same `track`).
+    Publish {
+        /// The track.
+        track: TrackId,
+        /// Who sends it.
+        peer: PeerId,
+        /// How its packets are recognised.
+        publication: Publication,
+    },
+    /// The track ends, with all its edges.
+    Unpublish {
+        /// The track.
+        track: TrackId,
+    },
+    /// Packets of a muted track are dropped, whatever its publisher sends.
+    Mute {
+        /// The track.
+        track: TrackId,
+        /// Muted or not.
+        muted: bool,
+    },
+    /// A track is forwarded to a peer, or the description of that edge changed.
+    Subscribe {
+        /// The track.
+        track: TrackId,
+        /// Who receives it.
+        peer: PeerId,
+        /// How its packets look on that side.
+        subscription: Subscription,
+    },
+    /// A track is no longer forwarded to a peer.
+    Unsubscribe {
+        /// The track.
+        track: TrackId,
+        /// Who received it.
+        peer: PeerId,
+    },
+    /// The subscriber shows the track or hides it (a hidden one is not sent).
+    Pause {
+        /// The track.
+        track: TrackId,
+        /// The subscriber.
+        peer: PeerId,
+        /// Hidden or not.
+        paused: bool,
+    },
+}
+
+/// What the media engine reports. Nothing here names a person or an address.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Handshake done, fingerprint as expected, media may flow.
+    Connected {
+        /// The peer.
+        peer: PeerId,
+        /// What was negotiated.
+        profile: crate::srtp::Profile,
+    },
+    /// No authenticated check for 15 s: nothing is sent any more until one arrives.
+    Disconnected {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// A check arrived again after [`Event::Disconnected`].
+    Reconnected {
+        /// The peer.
+        peer: PeerId,
+    },
+    /// The handshake failed for good.
+    Failed {
+        /// The peer.
+        peer: PeerId,
+        /// Why, in words for the log.
+        reason: String,
+    },
+    /// First packet of a track came in.
+    TrackLive {
+        /// The track.
+        track: TrackId,
+    },
+    /// How loud a microphone is (RFC 6464), sent on change, at most every 300 ms a track.
+    Level {
+        /// The audio track.
+        track: TrackId,
+        /// 0 silence to 1 full scale, linear.
+        level: f32,
+        /// Speaking (with a hold of some hundred milliseconds) or not.
+        speaking: bool,
+    },
+}
+
+impl Event {
+    /// The peer or track it is about, for routing.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        match self {
+            Self::Connected { peer, .. }
+            | Self::Disconnected { peer }
+            | Self::Reconnected { peer }
+            | Self::Failed { peer, .. } => Subject::Peer(*peer),
+            Self::TrackLive { track } | Self::Level { track, .. } => Subject::Track(*track),
+        }
+    }
+}
+
+/// What an [`Event`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A peer.
+    Peer(PeerId),
+    /// A track.
+    Track(TrackId),
+}
+
+/// Audio or video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Sound.
+    Audio,
+    /// Pictures.
+    Video,
+}
+
+/// How the packets of a published track are recognised and read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Audio or video.
+    pub kind: Kind,
+    /// The media section, also carried by the `mid` header extension.
+    pub mid: Label,
+    /// Its encodings, lowest first (`q`, `h`, `f`); one without `rid` where there is no simulcast.
+    pub encodings: Vec<Encoding>,
+    /// Payload types of this section, in the publisher's order of preference.
+    pub codecs: Vec<Payload>,
+    /// Header-extension ids of this section.
+    pub extensions: Extensions,
+}
+
+/// One size of a published track.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoding {
+    /// RFC 8851 restriction id, where simulcast is used.
+    pub rid: Option<Label>,
+    /// From `a=ssrc`, where the offer had it; bound by the header extensions otherwise.
+    pub ssrc: Option<u32>,
+    /// Its repair stream, from `a=ssrc-group:FID`.
+    pub rtx_ssrc: Option<u32>,
+}
+
+/// How the packets of a forwarded track look at one subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The subscriber's media section.
+    pub mid: Label,
+    /// The synchronisation source we send with.
+    pub ssrc: u32,
+    /// And for retransmissions, where RTX was negotiated.
+    pub rtx_ssrc: Option<u32>,
+    /// Payload types in the subscriber's numbering.
+    pub codecs: Vec<Payload>,
+    /// Header-extension ids in the subscriber's numbering.
+    pub extensions: Extensions,
+    /// Canonical name for the source description; random, names no person.
+    pub cname: String,
+}
+
+/// One payload type of a media section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// 0 to 127.
+    pub payload_type: u8,
+    /// What it carries.
+    pub codec: Codec,
+    /// RTP clock, Hz.
+    pub clock_rate: u32,
+    /// Payload type of its retransmissions (RFC 4588), where negotiated.
+    pub rtx: Option<u8>,
+    /// Generic NACK was negotiated (RFC 4585).
+    pub nack: bool,
+    /// Picture loss indication was negotiated (RFC 4585, section 6.3.1).
+    pub pli: bool,
+}
+
+/// Header-extension ids of a media section (RFC 8285); 1 to 255, `None` where not negotiated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extensions {
+    /// `urn:ietf:params:rtp-hdrext:sdes:mid`
+    pub mid: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id`
+    pub rid: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id`
+    pub repaired_rid: Option<u8>,
+    /// `urn:ietf:params:rtp-hdrext:ssrc-audio-level`
+    pub audio_level: Option<u8>,
+    /// `…/draft-holmer-rmcat-transport-wide-cc-extensions-01`
+    pub transport_cc: Option<u8>,
+    /// `…/abs-send-time`
+    pub abs_send_time: Option<u8>,
+    /// `…/abs-capture-time`
+    pub abs_capture_time: Option<u8>,
+    /// `urn:3gpp:video-orientation`
+    pub video_orientation: Option<u8>,
+    /// `…/aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension`
+    pub dependency_descriptor: Option<u8>,
+}
+
+/// SHA-256 of a DTLS certificate (RFC 8122).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl fmt::Display for Fingerprint {
+    /// As in `a=fingerprint:sha-256`: upper-case hex pairs with colons.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, byte) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(":")?;
+            }
+            write!(f, "{byte:02X}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fingerprint(…)")
+    }
+}
+
+/// A `mid` or `rid`: 1 to 16 characters, kept without allocation.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Label {
+    len: u8,
+    bytes: [u8; Self::MAX],
+}
+
+impl Label {
+    /// The longest label that is accepted; browsers use 1 to 3 characters.
+    pub const MAX: usize = 16;
+
+    /// Takes 1 to 16 visible ASCII characters; `None` for anything else.
+    #[must_use]
+    pub fn new(text: &[u8]) -> Option<Self> {
+        if text.is_empty() || !text.iter().all(u8::is_ascii_graphic) {
+            return None;
+        }
+        let mut bytes = [0; Self::MAX];
+        bytes.get_mut(..text.len())?.copy_from_slice(text);
+        Some(Self { len: u8::try_from(text.len()).ok()?, bytes })
+    }
+
+    /// The characters.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The characters as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}

@@ -1,0 +1,1 @@
+//! Personal data: what, why, how long.
