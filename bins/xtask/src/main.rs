@@ -1,3 +1,66 @@
-//! Builds, tests and measures the workspace: `cargo xtask --help`.
+//! Builds, tests and measures the workspace. `cargo xtask` lists the commands.
 
-fn main() {}
+mod e2e;
+mod fuzz;
+mod inputs;
+mod rules;
+mod rust;
+mod setup;
+mod stage;
+mod web;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use stage::Run;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  setup            install what is missing (names each package; asks for root only for that)
+  test [STAGE…]    all that must pass before a merge; with names only those stages
+  bench [GROUP]    criterion groups with figures
+  fuzz [SECONDS]   mutate every corpus on the stable toolchain (default 60 a target)
+  wire             write the TypeScript of the meeting websocket anew
+
+stages of test: format rules web lint unit docs bench examples release e2e";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = words.split_first().map_or(("", &[][..]), |(c, r)| (c.as_str(), r));
+    let outcome = match command {
+        "setup" => setup::install(),
+        "test" => test(rest),
+        "bench" => rust::bench(rest),
+        "fuzz" => fuzz::run(rest),
+        "wire" => rust::wire(),
+        _ => {
+            stage::say(HELP);
+            return ExitCode::from(u8::from(!command.is_empty()) * 2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            stage::say(&format!("xtask: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the stages in order of cost; a failed one does not hide what the later ones find.
+fn test(only: &[String]) -> Result<()> {
+    let mut run = Run::new(only);
+    run.always("setup", setup::install)?;
+    run.stage("format", rust::format);
+    run.stage("rules", rules::check);
+    run.stage("web", web::check);
+    run.stage("lint", rust::lint);
+    run.stage("unit", rust::unit);
+    run.stage("docs", rust::docs);
+    run.stage("bench", rust::benches_once);
+    run.stage("examples", rust::examples);
+    run.stage("release", rust::release);
+    run.stage("e2e", e2e::run);
+    run.finish()
+}
