@@ -1,1 +1,224 @@
-//! (being written)
+//! What the engine counts: packets, bytes, requests, and every drop with its reason.
+//!
+//! A shard counts in plain numbers. Another thread reads a [`Mirror`], into which the owner of the
+//! shard stores a copy now and then: no atomic operation on the path of a packet.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a datagram or packet went no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(usize)]
+pub enum DropReason {
+    /// First byte of no protocol that shares the port (RFC 7983).
+    Unclassified,
+    /// Not a STUN message, or one that we do not answer.
+    Stun,
+    /// STUN for a user name that no peer has.
+    UnknownUser,
+    /// A check whose integrity failed.
+    Unauthenticated,
+    /// Media or DTLS from an address that ICE has not validated.
+    UnvalidatedAddress,
+    /// Media before the keys are known.
+    NoKeys,
+    /// SRTP or SRTCP that did not open (forged, replayed, damaged).
+    Unopened,
+    /// Opened, but no RTP.
+    MalformedRtp,
+    /// Opened, but no RTCP.
+    MalformedRtcp,
+    /// A synchronisation source of no published track.
+    UnknownSource,
+    /// A payload type that the track does not have.
+    UnknownPayloadType,
+    /// A repair packet that holds no original.
+    MalformedRepair,
+    /// Came twice, or too late for the ring.
+    Late,
+    /// Longer than a slot of the ring.
+    Oversized,
+    /// The track is muted.
+    Muted,
+    /// The subscriber takes none of the publisher's codecs.
+    NoCommonCodec,
+    /// The subscriber's path is gone or its keys are missing.
+    SubscriberUnreachable,
+    /// The send arena is full.
+    ArenaFull,
+    /// The queue towards the control plane is full.
+    ControlFull,
+}
+
+impl DropReason {
+    /// All of them, in the order of [`Counters::drops`].
+    pub const ALL: [Self; 19] = [
+        Self::Unclassified,
+        Self::Stun,
+        Self::UnknownUser,
+        Self::Unauthenticated,
+        Self::UnvalidatedAddress,
+        Self::NoKeys,
+        Self::Unopened,
+        Self::MalformedRtp,
+        Self::MalformedRtcp,
+        Self::UnknownSource,
+        Self::UnknownPayloadType,
+        Self::MalformedRepair,
+        Self::Late,
+        Self::Oversized,
+        Self::Muted,
+        Self::NoCommonCodec,
+        Self::SubscriberUnreachable,
+        Self::ArenaFull,
+        Self::ControlFull,
+    ];
+
+    /// Its name as a metric label.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unclassified => "unclassified",
+            Self::Stun => "stun",
+            Self::UnknownUser => "unknown_user",
+            Self::Unauthenticated => "unauthenticated",
+            Self::UnvalidatedAddress => "unvalidated_address",
+            Self::NoKeys => "no_keys",
+            Self::Unopened => "unopened",
+            Self::MalformedRtp => "malformed_rtp",
+            Self::MalformedRtcp => "malformed_rtcp",
+            Self::UnknownSource => "unknown_source",
+            Self::UnknownPayloadType => "unknown_payload_type",
+            Self::MalformedRepair => "malformed_repair",
+            Self::Late => "late",
+            Self::Oversized => "oversized",
+            Self::Muted => "muted",
+            Self::NoCommonCodec => "no_common_codec",
+            Self::SubscriberUnreachable => "subscriber_unreachable",
+            Self::ArenaFull => "arena_full",
+            Self::ControlFull => "control_full",
+        }
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Totals since the shard began.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Counters {
+            $($(#[$doc])* pub $name: u64,)*
+            /// Drops by reason; see [`Counters::dropped`].
+            pub drops: [u64; DropReason::ALL.len()],
+        }
+
+        /// Copy of [`Counters`] that other threads read.
+        #[derive(Debug, Default)]
+        pub struct Mirror {
+            $($name: AtomicU64,)*
+            drops: [AtomicU64; DropReason::ALL.len()],
+        }
+
+        impl Mirror {
+            /// Takes over the shard's numbers.
+            pub fn store(&self, counters: &Counters) {
+                $(self.$name.store(counters.$name, Ordering::Relaxed);)*
+                for (mirror, &count) in self.drops.iter().zip(&counters.drops) {
+                    mirror.store(count, Ordering::Relaxed);
+                }
+            }
+
+            /// The numbers as last stored.
+            #[must_use]
+            pub fn load(&self) -> Counters {
+                let mut counters = Counters::default();
+                $(counters.$name = self.$name.load(Ordering::Relaxed);)*
+                for (count, mirror) in counters.drops.iter_mut().zip(&self.drops) {
+                    *count = mirror.load(Ordering::Relaxed);
+                }
+                counters
+            }
+        }
+
+        impl Counters {
+            /// Name and value of every total but the drops, for the metrics page.
+            pub fn totals(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams of any kind that came in.
+    datagrams_in,
+    /// Their bytes.
+    bytes_in,
+    /// Media packets that were accepted into a ring.
+    packets_in,
+    /// Media packets that were sealed for a subscriber.
+    packets_out,
+    /// Bytes of everything that was handed to the sockets.
+    bytes_out,
+    /// Lost packets that publishers were asked for again.
+    nacks_sent,
+    /// Lost packets that subscribers asked for again.
+    nacks_received,
+    /// Packets that were sent again.
+    resent,
+    /// Packets that a publisher repaired (RFC 4588).
+    repaired,
+    /// Keyframe requests sent to publishers.
+    plis_sent,
+    /// Keyframe requests of subscribers.
+    plis_received,
+    /// Changes of an edge to another layer.
+    layer_switches,
+    /// Subscribers that began with a keyframe from the ring.
+    started_from_ring,
+    /// Transport-wide feedback messages sent.
+    feedback_sent,
+    /// Peers now.
+    peers,
+    /// Tracks now.
+    tracks,
+    /// Edges now.
+    edges,
+}
+
+impl Counters {
+    /// Counts one drop.
+    pub fn drop_one(&mut self, reason: DropReason) {
+        if let Some(count) = self.drops.get_mut(reason as usize) {
+            *count += 1;
+        }
+    }
+
+    /// How many were dropped for `reason`.
+    #[must_use]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.drops.get(reason as usize).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_gives_back_what_was_stored() {
+        let mut counters = Counters { packets_in: 7, ..Counters::default() };
+        counters.drop_one(DropReason::Late);
+        let mirror = Mirror::default();
+        mirror.store(&counters);
+        assert_eq!(mirror.load(), counters);
+        assert_eq!(mirror.load().dropped(DropReason::Late), 1);
+    }
+
+    #[test]
+    fn every_reason_has_its_own_counter() {
+        for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, index, "{}", reason.label());
+        }
+    }
+}
