@@ -1,1 +1,236 @@
-//! (being written)
+//! The table of one meeting's SFU room: peers, tracks, subscriptions; wishes become commands.
+//!
+//! Signalling machines ask here; what the engine must be told (and only that: an unchanged wish
+//! costs nothing) comes out of [`Room::poll`]. What ends with a peer or a track is forgotten with
+//! it, as the engine does.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::command::{Command, Fingerprint, Kind, PeerId, Publication, Subscription, TrackId};
+use crate::ice::Credentials;
+
+/// One meeting's peers, tracks and subscriptions.
+#[derive(Debug, Default)]
+pub struct Room {
+    peers: BTreeMap<PeerId, Option<Fingerprint>>,
+    tracks: BTreeMap<TrackId, Track>,
+    edges: BTreeMap<(TrackId, PeerId), Edge>,
+    commands: VecDeque<Command>,
+}
+
+#[derive(Debug)]
+struct Track {
+    peer: PeerId,
+    publication: Publication,
+    muted: bool,
+}
+
+#[derive(Debug)]
+struct Edge {
+    subscription: Subscription,
+    paused: bool,
+}
+
+/// Why a wish was refused. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RoomError {
+    /// No such peer.
+    #[error("the peer is unknown")]
+    UnknownPeer,
+    /// No such track.
+    #[error("the track is unknown")]
+    UnknownTrack,
+    /// The track belongs to another peer.
+    #[error("the track belongs to another peer")]
+    NotYours,
+    /// A peer does not hear itself.
+    #[error("a peer cannot subscribe to its own track")]
+    OwnTrack,
+    /// The certificate changed within one transport.
+    #[error("the fingerprint of a peer cannot change")]
+    FingerprintChanged,
+    /// As many tracks as a peer may publish.
+    #[error("a peer publishes at most {limit} tracks")]
+    TooManyTracks {
+        /// How many.
+        limit: usize,
+    },
+}
+
+impl Room {
+    /// The next command for the engine; call until `None`.
+    pub fn poll(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// A peer may connect.
+    pub fn add_peer(&mut self, peer: PeerId, credentials: Credentials) {
+        if self.peers.insert(peer, None).is_none() {
+            self.commands.push_back(Command::AddPeer { peer, credentials });
+        }
+    }
+
+    /// The peer restarts ICE.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownPeer`].
+    pub fn restart_ice(&mut self, peer: PeerId, credentials: Credentials) -> Result<(), RoomError> {
+        self.known(peer)?;
+        self.commands.push_back(Command::RestartIce { peer, credentials });
+        Ok(())
+    }
+
+    /// The certificate that the peer must show; the same one again is fine.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownPeer`], [`RoomError::FingerprintChanged`].
+    pub fn expect(&mut self, peer: PeerId, fingerprint: Fingerprint) -> Result<(), RoomError> {
+        let known = self.peers.get_mut(&peer).ok_or(RoomError::UnknownPeer)?;
+        match known {
+            Some(before) if *before == fingerprint => Ok(()),
+            Some(_) => Err(RoomError::FingerprintChanged),
+            None => {
+                *known = Some(fingerprint);
+                self.commands.push_back(Command::ExpectFingerprint { peer, fingerprint });
+                Ok(())
+            }
+        }
+    }
+
+    /// The peer is gone, its tracks and subscriptions too.
+    pub fn remove_peer(&mut self, peer: PeerId) {
+        if self.peers.remove(&peer).is_none() {
+            return;
+        }
+        let tracks = &mut self.tracks;
+        self.edges.retain(|(track, subscriber), _| {
+            *subscriber != peer && tracks.get(track).is_some_and(|track| track.peer != peer)
+        });
+        tracks.retain(|_, track| track.peer != peer);
+        self.commands.push_back(Command::RemovePeer { peer });
+    }
+
+    /// A peer publishes a track, or its description changed.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownPeer`], [`RoomError::NotYours`], [`RoomError::TooManyTracks`].
+    pub fn publish(
+        &mut self,
+        track: TrackId,
+        peer: PeerId,
+        publication: Publication,
+    ) -> Result<(), RoomError> {
+        self.known(peer)?;
+        let count = self.tracks.values().filter(|track| track.peer == peer).count();
+        match self.tracks.get_mut(&track) {
+            Some(known) if known.peer != peer => return Err(RoomError::NotYours),
+            Some(known) if known.publication == publication => return Ok(()),
+            Some(known) => known.publication = publication.clone(),
+            None if count >= MAX_TRACKS => {
+                return Err(RoomError::TooManyTracks { limit: MAX_TRACKS });
+            }
+            None => {
+                let new = Track { peer, publication: publication.clone(), muted: false };
+                self.tracks.insert(track, new);
+            }
+        }
+        self.commands.push_back(Command::Publish { track, peer, publication });
+        Ok(())
+    }
+
+    /// The track ends, with its subscriptions.
+    pub fn unpublish(&mut self, track: TrackId) {
+        if self.tracks.remove(&track).is_some() {
+            self.edges.retain(|(known, _), _| *known != track);
+            self.commands.push_back(Command::Unpublish { track });
+        }
+    }
+
+    /// Packets of the track are dropped, or let through again.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownTrack`].
+    pub fn mute(&mut self, track: TrackId, muted: bool) -> Result<(), RoomError> {
+        let known = self.tracks.get_mut(&track).ok_or(RoomError::UnknownTrack)?;
+        if known.muted != muted {
+            known.muted = muted;
+            self.commands.push_back(Command::Mute { track, muted });
+        }
+        Ok(())
+    }
+
+    /// The track is forwarded to a peer, or the description of that changed.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownPeer`], [`RoomError::UnknownTrack`], [`RoomError::OwnTrack`].
+    pub fn subscribe(
+        &mut self,
+        track: TrackId,
+        peer: PeerId,
+        subscription: Subscription,
+    ) -> Result<(), RoomError> {
+        self.known(peer)?;
+        let publisher = self.tracks.get(&track).ok_or(RoomError::UnknownTrack)?.peer;
+        if publisher == peer {
+            return Err(RoomError::OwnTrack);
+        }
+        match self.edges.get_mut(&(track, peer)) {
+            Some(edge) if edge.subscription == subscription => return Ok(()),
+            Some(edge) => edge.subscription = subscription.clone(),
+            None => {
+                let edge = Edge { subscription: subscription.clone(), paused: false };
+                self.edges.insert((track, peer), edge);
+            }
+        }
+        self.commands.push_back(Command::Subscribe { track, peer, subscription });
+        Ok(())
+    }
+
+    /// The track is no longer forwarded to the peer.
+    pub fn unsubscribe(&mut self, track: TrackId, peer: PeerId) {
+        if self.edges.remove(&(track, peer)).is_some() {
+            self.commands.push_back(Command::Unsubscribe { track, peer });
+        }
+    }
+
+    /// The peer hides the track or shows it again. Of no effect without a subscription.
+    pub fn pause(&mut self, track: TrackId, peer: PeerId, paused: bool) {
+        if let Some(edge) = self.edges.get_mut(&(track, peer))
+            && edge.paused != paused
+        {
+            edge.paused = paused;
+            self.commands.push_back(Command::Pause { track, peer, paused });
+        }
+    }
+
+    /// The track is forwarded to the peer.
+    #[must_use]
+    pub fn is_subscribed(&self, track: TrackId, peer: PeerId) -> bool {
+        self.edges.contains_key(&(track, peer))
+    }
+
+    /// What is published, and by whom.
+    pub fn tracks(&self) -> impl Iterator<Item = (TrackId, PeerId, Kind)> {
+        self.tracks.iter().map(|(id, track)| (*id, track.peer, track.publication.kind))
+    }
+
+    /// How a track is published.
+    #[must_use]
+    pub fn publication(&self, track: TrackId) -> Option<&Publication> {
+        self.tracks.get(&track).map(|track| &track.publication)
+    }
+
+    /// To what a peer is subscribed.
+    pub fn subscriptions(&self, peer: PeerId) -> impl Iterator<Item = TrackId> {
+        let edges = self.edges.keys();
+        edges.filter(move |(_, subscriber)| *subscriber == peer).map(|(track, _)| *track)
+    }
+
+    fn known(&self, peer: PeerId) -> Result<(), RoomError> {
+        self.peers.get(&peer).map(|_| ()).ok_or(RoomError::UnknownPeer)
+    }
+}
+
+/// As many tracks as one peer may publish.
+pub const MAX_TRACKS: usize = 16;

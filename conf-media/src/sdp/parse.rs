@@ -1,0 +1,473 @@
+//! Reads an offer, line by line, without trusting any.
+
+use super::model::{
+    Application, Direction, Extmap, Format, Msid, Offer, Rid, Section, SectionKind, Ssrc, SsrcGroup,
+};
+use super::{MAX_OFFER_BYTES, MAX_SECTIONS, SdpError};
+use crate::command::{Fingerprint, Label};
+
+impl Offer {
+    /// Reads a session description of 256 KiB and 128 media sections at most.
+    ///
+    /// Unknown lines and attributes are skipped, known ones must have their form. Lines may end in
+    /// a line feed alone.
+    ///
+    /// # Errors
+    /// An [`SdpError`] with the line or the limit.
+    ///
+    /// # Source
+    /// RFC 8866, section 5; RFC 8829, section 5.8.
+    pub fn parse(text: &str) -> Result<Self, SdpError> {
+        if text.len() > MAX_OFFER_BYTES {
+            return Err(SdpError::TooLarge { len: text.len() });
+        }
+        let mut parser = Parser::default();
+        for (index, line) in text.lines().enumerate() {
+            parser.line = index + 1;
+            parser.read(line.trim_end())?;
+        }
+        parser.finish()
+    }
+}
+
+#[derive(Default)]
+struct Parser {
+    line: usize,
+    bundle: Vec<Label>,
+    session: Transport,
+    extmap_allow_mixed: bool,
+    session_extmaps: Vec<Extmap>,
+    session_direction: Direction,
+    sections: Vec<Draft>,
+}
+
+/// Transport attributes; they may stand in the session part or in a section.
+#[derive(Default)]
+struct Transport {
+    ufrag: Option<String>,
+    password: bool,
+    fingerprint: Option<Fingerprint>,
+    passive: bool,
+}
+
+struct Draft {
+    section: Section,
+    mid: Option<Label>,
+    transport: Transport,
+    mux: bool,
+    zero_port: bool,
+    bundle_only: bool,
+}
+
+impl Parser {
+    fn read(&mut self, line: &str) -> Result<(), SdpError> {
+        if self.line == 1 {
+            return if line == "v=0" { Ok(()) } else { Err(SdpError::Version) };
+        }
+        if line.is_empty() {
+            return Ok(());
+        }
+        match line.split_at_checked(2) {
+            Some(("m=", rest)) => self.media(rest),
+            Some(("a=", rest)) => self.attribute(rest),
+            Some((kind, _)) if kind.ends_with('=') => Ok(()),
+            _ => Err(self.invalid("line")),
+        }
+    }
+
+    fn media(&mut self, rest: &str) -> Result<(), SdpError> {
+        if self.sections.len() >= MAX_SECTIONS {
+            return Err(SdpError::TooManySections);
+        }
+        let mut words = rest.split_ascii_whitespace();
+        let (Some(kind), Some(port), Some(protocol)) = (words.next(), words.next(), words.next())
+        else {
+            return Err(self.invalid("m="));
+        };
+        let port: u16 = port.parse().map_err(|_| self.invalid("m="))?;
+        let kind = match kind {
+            "audio" => SectionKind::Audio,
+            "video" => SectionKind::Video,
+            "application" => SectionKind::Application,
+            _ => SectionKind::Other,
+        };
+        let formats: Vec<&str> = words.collect();
+        let rtp = matches!(kind, SectionKind::Audio | SectionKind::Video);
+        let section = Section {
+            kind,
+            mid: Label::new(b"0").expect("a digit is a label"), // `finish` puts the real one
+            stopped: false,
+            direction: self.session_direction,
+            protocol: protocol.to_owned(),
+            formats: if rtp { self.formats(&formats)? } else { Vec::new() },
+            first_format: formats.first().map_or("0", |format| *format).to_owned(),
+            extmaps: self.session_extmaps.clone(),
+            msid: None,
+            rids: Vec::new(),
+            simulcast: Vec::new(),
+            ssrcs: Vec::new(),
+            ssrc_groups: Vec::new(),
+            rtcp_rsize: false,
+            application: None,
+        };
+        self.sections.push(Draft {
+            section,
+            mid: None,
+            transport: Transport::default(),
+            mux: false,
+            zero_port: port == 0,
+            bundle_only: false,
+        });
+        Ok(())
+    }
+
+    fn formats(&self, words: &[&str]) -> Result<Vec<Format>, SdpError> {
+        let mut formats: Vec<Format> = Vec::with_capacity(words.len().min(MAX_FORMATS));
+        for word in words {
+            let payload_type = word.parse().ok().filter(|number| *number <= 127);
+            let payload_type = payload_type.ok_or_else(|| self.invalid("m="))?;
+            if formats.iter().any(|format| format.payload_type == payload_type) {
+                return Err(self.invalid("m="));
+            }
+            formats.push(Format { payload_type, ..Format::default() });
+        }
+        Ok(formats)
+    }
+
+    fn attribute(&mut self, rest: &str) -> Result<(), SdpError> {
+        let (name, value) = rest.split_once(':').unwrap_or((rest, ""));
+        match name {
+            "ice-ufrag" | "ice-pwd" | "fingerprint" | "setup" => self.transport(name, value),
+            "extmap" => self.extmap(value),
+            "extmap-allow-mixed" => {
+                self.extmap_allow_mixed = true;
+                Ok(())
+            }
+            "sendrecv" | "sendonly" | "recvonly" | "inactive" => {
+                let direction = direction(name);
+                match self.sections.last_mut() {
+                    Some(draft) => draft.section.direction = direction,
+                    None => self.session_direction = direction,
+                }
+                Ok(())
+            }
+            "group" if self.sections.is_empty() => self.group(value),
+            _ => {
+                let line = self.line;
+                match self.sections.last_mut() {
+                    Some(draft) => draft.attribute(name, value, line),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn transport(&mut self, name: &str, value: &str) -> Result<(), SdpError> {
+        let line = self.line;
+        let transport = match self.sections.last_mut() {
+            Some(draft) => &mut draft.transport,
+            None => &mut self.session,
+        };
+        match name {
+            "ice-ufrag" => {
+                let valid = (4..=256).contains(&value.len()) && value.bytes().all(is_ice_char);
+                let valid = valid.then(|| value.to_owned());
+                transport.ufrag = Some(valid.ok_or(SdpError::Line { line, what: "ice-ufrag" })?);
+            }
+            "ice-pwd" => {
+                let valid = (22..=256).contains(&value.len()) && value.bytes().all(is_ice_char);
+                transport.password =
+                    valid.then_some(true).ok_or(SdpError::Line { line, what: "ice-pwd" })?;
+            }
+            "fingerprint" => {
+                let (hash, hex) = value.split_once(' ').unwrap_or((value, ""));
+                if hash.eq_ignore_ascii_case("sha-256") {
+                    let parsed = fingerprint(hex.trim());
+                    let invalid = SdpError::Line { line, what: "fingerprint" };
+                    transport.fingerprint = Some(parsed.ok_or(invalid)?);
+                }
+            }
+            _ => transport.passive = value == "passive",
+        }
+        Ok(())
+    }
+
+    fn extmap(&mut self, value: &str) -> Result<(), SdpError> {
+        let mut words = value.split_ascii_whitespace();
+        let (Some(id), Some(uri)) = (words.next(), words.next()) else {
+            return Err(self.invalid("extmap"));
+        };
+        let id = id.split('/').next().and_then(|id| id.parse::<u16>().ok());
+        let id = id.ok_or_else(|| self.invalid("extmap"))?;
+        // 4096 and up are placeholders of RFC 8285, section 6, that no packet carries.
+        let Some(id) = u8::try_from(id).ok().filter(|id| *id > 0) else { return Ok(()) };
+        let extmaps = match self.sections.last_mut() {
+            Some(draft) => &mut draft.section.extmaps,
+            None => &mut self.session_extmaps,
+        };
+        if extmaps.len() >= MAX_EXTMAPS {
+            return Err(SdpError::TooMany { what: "extmap", limit: MAX_EXTMAPS });
+        }
+        extmaps.push(Extmap { id, uri: uri.to_owned() });
+        Ok(())
+    }
+
+    fn group(&mut self, value: &str) -> Result<(), SdpError> {
+        let mut words = value.split_ascii_whitespace();
+        if words.next() != Some("BUNDLE") {
+            return Ok(());
+        }
+        self.bundle.clear();
+        for word in words.take(MAX_SECTIONS) {
+            self.bundle.push(Label::new(word.as_bytes()).ok_or_else(|| self.invalid("group"))?);
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Offer, SdpError> {
+        if self.line == 0 {
+            return Err(SdpError::Version);
+        }
+        let mut transport = self.session;
+        let alone = self.sections.len() == 1;
+        let mut sections = Vec::with_capacity(self.sections.len());
+        let mut seen: Vec<Label> = Vec::with_capacity(self.sections.len());
+        for draft in self.sections {
+            let mid = draft.mid.filter(|mid| !seen.contains(mid)).ok_or(SdpError::Mid)?;
+            seen.push(mid);
+            let mut section = Section { mid, ..draft.section };
+            section.stopped = draft.zero_port && !draft.bundle_only;
+            if !section.stopped {
+                let rtp = matches!(section.kind, SectionKind::Audio | SectionKind::Video);
+                let bundled = alone || self.bundle.contains(&mid);
+                if !bundled || (rtp && !draft.mux) {
+                    return Err(SdpError::NotBundled);
+                }
+                transport.merge(draft.transport);
+            }
+            sections.push(section);
+        }
+        if transport.passive {
+            return Err(SdpError::Passive);
+        }
+        let ice_ufrag = transport.ufrag.filter(|_| transport.password).ok_or(SdpError::NoIce)?;
+        Ok(Offer {
+            fingerprint: transport.fingerprint.ok_or(SdpError::NoFingerprint)?,
+            ice_ufrag,
+            extmap_allow_mixed: self.extmap_allow_mixed,
+            sections,
+        })
+    }
+
+    fn invalid(&self, what: &'static str) -> SdpError {
+        SdpError::Line { line: self.line, what }
+    }
+}
+
+impl Transport {
+    /// The first section of a bundle speaks for all.
+    fn merge(&mut self, other: Self) {
+        if self.ufrag.is_none() {
+            self.ufrag = other.ufrag;
+            self.password |= other.password;
+        }
+        self.fingerprint = self.fingerprint.or(other.fingerprint);
+        self.passive |= other.passive;
+    }
+}
+
+impl Draft {
+    fn attribute(&mut self, name: &str, value: &str, line: usize) -> Result<(), SdpError> {
+        let section = &mut self.section;
+        let done = match name {
+            "mid" => {
+                self.mid = Label::new(value.as_bytes());
+                self.mid.map(|_| ())
+            }
+            "rtcp-mux" => {
+                self.mux = true;
+                Some(())
+            }
+            "bundle-only" => {
+                self.bundle_only = true;
+                Some(())
+            }
+            "rtcp-rsize" => {
+                section.rtcp_rsize = true;
+                Some(())
+            }
+            "rtpmap" => rtpmap(section, value),
+            "fmtp" => fmtp(section, value),
+            "rtcp-fb" => feedback(section, value)?,
+            "msid" => {
+                section.msid = section.msid.take().or_else(|| msid(value));
+                Some(())
+            }
+            "rid" => rid(section, value)?,
+            "simulcast" => simulcast(section, value),
+            "ssrc" => ssrc(section, value)?,
+            "ssrc-group" => ssrc_group(section, value)?,
+            "sctp-port" => value.parse().ok().map(|port| {
+                section.application = Some(Application { port });
+            }),
+            _ => Some(()),
+        };
+        done.ok_or(SdpError::Line { line, what: known(name) })
+    }
+}
+
+fn format_of(section: &mut Section, word: &str) -> Option<Option<usize>> {
+    let payload_type: u8 = word.parse().ok()?;
+    Some(section.formats.iter().position(|format| format.payload_type == payload_type))
+}
+
+fn rtpmap(section: &mut Section, value: &str) -> Option<()> {
+    let (word, encoding) = value.split_once(' ')?;
+    let mut parts = encoding.trim().split('/');
+    let (name, clock) = (parts.next()?, parts.next()?.parse().ok()?);
+    let channels = parts.next().and_then(|channels| channels.parse().ok());
+    if let Some(format) = format_of(section, word)?.and_then(|at| section.formats.get_mut(at)) {
+        format.name = name.to_owned();
+        format.clock_rate = clock;
+        format.channels = channels;
+    }
+    Some(())
+}
+
+fn fmtp(section: &mut Section, value: &str) -> Option<()> {
+    let (word, parameters) = value.split_once(' ')?;
+    if let Some(format) = format_of(section, word)?.and_then(|at| section.formats.get_mut(at)) {
+        // A second line adds to the first: some clients write one line a parameter.
+        if !format.fmtp.is_empty() {
+            format.fmtp.push(';');
+        }
+        format.fmtp.push_str(parameters.trim());
+    }
+    Some(())
+}
+
+fn feedback(section: &mut Section, value: &str) -> Result<Option<()>, SdpError> {
+    let Some((word, kind)) = value.split_once(' ') else { return Ok(None) };
+    let all = word == "*";
+    let wanted: Option<u8> = word.parse().ok();
+    if !all && wanted.is_none() {
+        return Ok(None);
+    }
+    for format in &mut section.formats {
+        if all || Some(format.payload_type) == wanted {
+            if format.feedback.len() >= MAX_FEEDBACK {
+                return Err(SdpError::TooMany { what: "rtcp-fb", limit: MAX_FEEDBACK });
+            }
+            format.feedback.push(kind.trim().to_owned());
+        }
+    }
+    Ok(Some(()))
+}
+
+fn msid(value: &str) -> Option<Msid> {
+    let mut words = value.split_ascii_whitespace();
+    let stream = words.next()?.to_owned();
+    Some(Msid { stream, track: words.next().unwrap_or_default().to_owned() })
+}
+
+fn rid(section: &mut Section, value: &str) -> Result<Option<()>, SdpError> {
+    if section.rids.len() >= MAX_RIDS {
+        return Err(SdpError::TooMany { what: "rid", limit: MAX_RIDS });
+    }
+    let mut words = value.split_ascii_whitespace();
+    let id = words.next().and_then(|id| Label::new(id.as_bytes()));
+    let (Some(id), Some(way)) = (id, words.next()) else { return Ok(None) };
+    section.rids.push(Rid { id, send: way == "send" });
+    Ok(Some(()))
+}
+
+fn simulcast(section: &mut Section, value: &str) -> Option<()> {
+    let mut words = value.split_ascii_whitespace();
+    while let Some(way) = words.next() {
+        let list = words.next()?;
+        if way != "send" {
+            continue;
+        }
+        section.simulcast.clear();
+        for alternatives in list.split(';').take(MAX_RIDS) {
+            let first = alternatives.split(',').next()?.trim_start_matches('~');
+            section.simulcast.push(Label::new(first.as_bytes())?);
+        }
+    }
+    Some(())
+}
+
+fn ssrc(section: &mut Section, value: &str) -> Result<Option<()>, SdpError> {
+    let (number, attribute) = value.split_once(' ').unwrap_or((value, ""));
+    let Ok(number) = number.parse() else { return Ok(None) };
+    let stream = attribute.strip_prefix("msid:").and_then(msid);
+    if let Some(known) = section.ssrcs.iter_mut().find(|known| known.ssrc == number) {
+        known.msid = known.msid.take().or(stream);
+        return Ok(Some(()));
+    }
+    if section.ssrcs.len() >= MAX_SSRCS {
+        return Err(SdpError::TooMany { what: "ssrc", limit: MAX_SSRCS });
+    }
+    section.ssrcs.push(Ssrc { ssrc: number, msid: stream });
+    Ok(Some(()))
+}
+
+fn ssrc_group(section: &mut Section, value: &str) -> Result<Option<()>, SdpError> {
+    if section.ssrc_groups.len() >= MAX_SSRCS {
+        return Err(SdpError::TooMany { what: "ssrc-group", limit: MAX_SSRCS });
+    }
+    let mut words = value.split_ascii_whitespace();
+    let Some(semantics) = words.next() else { return Ok(None) };
+    let numbers: Option<Vec<u32>> = words.take(MAX_SSRCS).map(|word| word.parse().ok()).collect();
+    let Some(ssrcs) = numbers else { return Ok(None) };
+    section.ssrc_groups.push(SsrcGroup { semantics: semantics.to_owned(), ssrcs });
+    Ok(Some(()))
+}
+
+fn direction(name: &str) -> Direction {
+    match name {
+        "sendonly" => Direction::SendOnly,
+        "recvonly" => Direction::RecvOnly,
+        "inactive" => Direction::Inactive,
+        _ => Direction::SendRecv,
+    }
+}
+
+fn fingerprint(hex: &str) -> Option<Fingerprint> {
+    let mut bytes = [0; 32];
+    let mut pairs = hex.split(':');
+    for byte in &mut bytes {
+        let pair = pairs.next().filter(|pair| pair.len() == 2)?;
+        pair.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(())?;
+        *byte = u8::from_str_radix(pair, 16).ok()?;
+    }
+    pairs.next().is_none().then_some(Fingerprint(bytes))
+}
+
+fn is_ice_char(byte: u8) -> bool {
+    // RFC 8839, section 5.4, and what some clients use beside it.
+    byte.is_ascii_graphic()
+}
+
+/// The attribute's name without a lifetime, for the error.
+fn known(name: &str) -> &'static str {
+    const NAMES: [&str; 10] = [
+        "mid",
+        "rtpmap",
+        "fmtp",
+        "rtcp-fb",
+        "rid",
+        "simulcast",
+        "ssrc",
+        "ssrc-group",
+        "sctp-port",
+        "msid",
+    ];
+    NAMES.into_iter().find(|known| *known == name).unwrap_or("attribute")
+}
+
+const MAX_FORMATS: usize = 128;
+const MAX_FEEDBACK: usize = 16;
+const MAX_EXTMAPS: usize = 64;
+const MAX_RIDS: usize = 8;
+const MAX_SSRCS: usize = 64;

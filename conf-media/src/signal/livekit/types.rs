@@ -1,0 +1,311 @@
+//! What goes into the signalling machine and what comes out of it.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use livekit_protocol as proto;
+use serde::{Deserialize, Serialize};
+
+use super::token::{Grants, Issuer};
+use crate::command::{Command, Event, Fingerprint, PeerId};
+
+/// One websocket of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// Who a participant is, as its token says; unique in a room. Never printed.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity(String);
+
+impl Identity {
+    /// Takes any text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text. Not for logs.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// What a track shows or carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Said nothing about it.
+    Unknown,
+    /// A camera.
+    Camera,
+    /// A microphone.
+    Microphone,
+    /// A shared screen, window or tab.
+    ScreenShare,
+    /// The sound of it.
+    ScreenShareAudio,
+}
+
+impl Source {
+    /// From the number in a message; an unknown one is [`Source::Unknown`].
+    #[must_use]
+    pub fn from_wire(number: i32) -> Self {
+        match proto::TrackSource::try_from(number) {
+            Ok(proto::TrackSource::Camera) => Self::Camera,
+            Ok(proto::TrackSource::Microphone) => Self::Microphone,
+            Ok(proto::TrackSource::ScreenShare) => Self::ScreenShare,
+            Ok(proto::TrackSource::ScreenShareAudio) => Self::ScreenShareAudio,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The number in a message.
+    #[must_use]
+    pub fn to_wire(self) -> i32 {
+        let source = match self {
+            Self::Unknown => proto::TrackSource::Unknown,
+            Self::Camera => proto::TrackSource::Camera,
+            Self::Microphone => proto::TrackSource::Microphone,
+            Self::ScreenShare => proto::TrackSource::ScreenShare,
+            Self::ScreenShareAudio => proto::TrackSource::ScreenShareAudio,
+        };
+        source.into()
+    }
+}
+
+/// What one meeting's machine must know from the start.
+#[derive(Clone)]
+pub struct SignalConfig {
+    /// Where the media port can be reached; goes into every answer.
+    pub candidates: Vec<SocketAddr>,
+    /// Of our DTLS certificate.
+    pub fingerprint: Fingerprint,
+    /// Mints the tokens that keep long sessions alive.
+    pub token: Issuer,
+    /// The room's name as tokens carry it.
+    pub room_name: String,
+    /// The number behind `RM_`.
+    pub room_number: u64,
+    /// 256 random bits: ICE passwords and stream numbers are derived from them.
+    pub seed: [u8; 32],
+}
+
+impl fmt::Debug for SignalConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SignalConfig(…)")
+    }
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A client's websocket opened with a checked token. Answered with `join` or `reconnect`.
+    Join(Join),
+    /// A binary message of a client.
+    Message {
+        /// From where.
+        connection: ConnectionId,
+        /// One protobuf message.
+        bytes: &'a [u8],
+    },
+    /// The websocket closed. The participant stays for the grace.
+    Closed {
+        /// Which one.
+        connection: ConnectionId,
+    },
+    /// The media engine reports.
+    Media(Event),
+    /// The meeting gives a participant other rights.
+    SetGrants {
+        /// Who.
+        identity: Identity,
+        /// From now on.
+        grants: Grants,
+    },
+    /// The meeting mutes a participant's tracks of one source.
+    Mute {
+        /// Who.
+        identity: Identity,
+        /// Which.
+        source: Source,
+    },
+    /// The meeting removes a participant.
+    Remove {
+        /// Who.
+        identity: Identity,
+    },
+    /// The meeting ended: everybody leaves.
+    End,
+}
+
+/// A client's websocket opened with a checked token.
+pub struct Join {
+    /// The websocket.
+    pub connection: ConnectionId,
+    /// Who.
+    pub identity: Identity,
+    /// The name that others see.
+    pub name: String,
+    /// The number behind `PA_`; the participant's id in our own meetings, random otherwise.
+    pub sid_number: u64,
+    /// What it may do.
+    pub grants: Grants,
+    /// From the URL, see [`super::parse_join_request`].
+    pub request: Box<proto::JoinRequest>,
+    /// The id of its media connection, random; unused when it resumes.
+    pub peer: PeerId,
+}
+
+impl fmt::Debug for Join {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Join")
+            .field("connection", &self.connection)
+            .field("peer", &self.peer)
+            .field("reconnect", &self.request.reconnect)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What to do.
+pub enum Output {
+    /// Send a binary message.
+    Send {
+        /// To whom.
+        connection: ConnectionId,
+        /// One protobuf message.
+        bytes: Bytes,
+    },
+    /// Close the websocket (after what was sent before).
+    Close {
+        /// Which one.
+        connection: ConnectionId,
+    },
+    /// For the media engine.
+    Command(Command),
+    /// For the meeting.
+    Fact(Fact),
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { connection, bytes } => {
+                write!(f, "Send({connection:?}, {} bytes)", bytes.len())
+            }
+            Self::Close { connection } => write!(f, "Close({connection:?})"),
+            Self::Command(command) => write!(f, "Command({command:?})"),
+            Self::Fact(fact) => write!(f, "Fact({fact:?})"),
+        }
+    }
+}
+
+/// What the meeting gets to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// Its media flows.
+    Connected {
+        /// Who.
+        identity: Identity,
+    },
+    /// Left, was removed or was not back within the grace.
+    Gone {
+        /// Who.
+        identity: Identity,
+    },
+    /// A published source changed.
+    Track {
+        /// Who.
+        identity: Identity,
+        /// Which.
+        source: Source,
+        /// Into what.
+        state: TrackState,
+    },
+    /// Began or stopped to speak.
+    Speaking {
+        /// Who.
+        identity: Identity,
+        /// Which of both.
+        speaking: bool,
+    },
+}
+
+/// What a published source does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrackState {
+    /// It is heard or seen.
+    On,
+    /// Published, but silent or black.
+    Muted,
+    /// Not published.
+    Off,
+}
+
+/// Why a client's input was refused. The client was told; nothing else changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No such websocket (any more).
+    #[error("the connection is unknown")]
+    UnknownConnection,
+    /// No such participant.
+    #[error("the participant is unknown")]
+    UnknownParticipant,
+    /// More bytes than a message may have.
+    #[error("the message has {len} bytes, at most {limit} are read")]
+    MessageTooLarge {
+        /// How many it has.
+        len: usize,
+        /// How many it may have.
+        limit: usize,
+    },
+    /// Not a protobuf message of this protocol.
+    #[error("the message cannot be read")]
+    Malformed,
+    /// More messages than a client needs.
+    #[error("more than {limit} messages a second")]
+    TooFast {
+        /// How many it may send.
+        limit: u32,
+    },
+    /// An offer cannot be answered.
+    #[error(transparent)]
+    Sdp(#[from] crate::sdp::SdpError),
+    /// Another certificate than the one at the start.
+    #[error("the certificate's fingerprint changed within a session")]
+    FingerprintChanged,
+    /// The grants do not allow it.
+    #[error("the token does not allow it")]
+    NotAllowed,
+    /// As many tracks as one participant may publish.
+    #[error("the participant already publishes {limit} tracks")]
+    TooManyTracks {
+        /// How many it may publish.
+        limit: usize,
+    },
+    /// A track of another participant, or none at all.
+    #[error("the track is unknown")]
+    UnknownTrack,
+    /// A part of the protocol that is not served.
+    #[error("this request is not supported")]
+    Unsupported,
+    /// A text is longer than is kept.
+    #[error("a text has {len} bytes, at most {limit} are kept")]
+    TextTooLong {
+        /// How many it has.
+        len: usize,
+        /// How many it may have.
+        limit: usize,
+    },
+    /// A client wants to resume a session that is not there (any more); it was told to join anew.
+    #[error("there is no session to resume")]
+    NothingToResume,
+}
