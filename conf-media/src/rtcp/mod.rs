@@ -1,1 +1,94 @@
-//! (being written)
+//! RTCP: reports and feedback, walked in place and written without allocation.
+//!
+//! [`walk`] takes one decrypted compound packet apart; what it yields borrows from the bytes and is
+//! read lazily by iterators. [`write`] appends packets to a buffer, [`TransportRecorder`] makes the
+//! transport-wide feedback for publishers. Sources: RFC 3550 section 6, RFC 4585, RFC 5104 (FIR),
+//! RFC 5506 (reduced size), draft-alvestrand-rmcat-remb-03,
+//! draft-holmer-rmcat-transport-wide-cc-extensions-01.
+
+#![warn(clippy::arithmetic_side_effects)]
+
+mod feedback;
+mod recorder;
+mod report;
+mod transport;
+mod walk;
+pub mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use feedback::{FirEntries, Lost, Remb};
+pub use recorder::TransportRecorder;
+pub use report::{Blocks, Chunks, ReportBlock, SdesChunk, Sources};
+pub use transport::{Statuses, TransportFeedback, TransportStatus};
+pub use walk::{Packet, Walk, walk};
+
+/// Packet types (RFC 3550, section 12.1; RFC 4585, section 6.1; RFC 3611).
+pub(crate) mod kind {
+    pub(crate) const SENDER_REPORT: u8 = 200;
+    pub(crate) const RECEIVER_REPORT: u8 = 201;
+    pub(crate) const SOURCE_DESCRIPTION: u8 = 202;
+    pub(crate) const BYE: u8 = 203;
+    pub(crate) const TRANSPORT_FEEDBACK: u8 = 205;
+    pub(crate) const PAYLOAD_FEEDBACK: u8 = 206;
+}
+
+/// Why a compound packet cannot be read further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RtcpError {
+    /// Anything but RTP version 2.
+    #[error("RTCP version {version}, expected 2")]
+    Version {
+        /// The two bits that were found.
+        version: u8,
+    },
+    /// Less than a header, or a length that runs past the end of the compound.
+    #[error("RTCP packet of {needed} bytes in a rest of {length}")]
+    Truncated {
+        /// Bytes needed.
+        needed: usize,
+        /// Bytes there.
+        length: usize,
+    },
+    /// The padding count is no multiple of four from 4 to the length of the body.
+    #[error("RTCP padding of {padding} bytes in a body of {body}")]
+    Padding {
+        /// The last byte.
+        padding: u8,
+        /// Bytes after the header.
+        body: usize,
+    },
+    /// The body is too short for its type.
+    #[error("RTCP packet type {kind} with a body of {body} bytes, it needs {needed}")]
+    Body {
+        /// Packet type.
+        kind: u8,
+        /// Bytes of body needed.
+        needed: usize,
+        /// Bytes there.
+        body: usize,
+    },
+}
+
+/// The 64-bit NTP time of a wall clock reading: seconds since 1900 and a 32-bit fraction.
+///
+/// Readings before 1970 give the time of 1970. After 2036 the seconds wrap, as NTP's do.
+///
+/// # Source
+/// RFC 3550, section 4.
+#[must_use]
+pub fn ntp(wall: jiff::Timestamp) -> u64 {
+    const FROM_1900_TO_1970: u64 = 2_208_988_800;
+    let nanoseconds = u128::try_from(wall.as_nanosecond()).unwrap_or_default();
+    let fixed = (nanoseconds << 32) / 1_000_000_000;
+    let since_1970 = u64::try_from(fixed & u128::from(u64::MAX)).unwrap_or_default();
+    since_1970.wrapping_add(FROM_1900_TO_1970 << 32)
+}
+
+/// The middle 32 bits of an NTP time, as report blocks carry it (RFC 3550, section 6.4.1).
+#[must_use]
+pub fn ntp_middle(ntp: u64) -> u32 {
+    u32::try_from((ntp >> 16) & u64::from(u32::MAX)).unwrap_or_default()
+}

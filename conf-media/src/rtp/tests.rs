@@ -1,0 +1,2 @@
+//! Tests of the RTP reader and writer.
+#![allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it then fails")]
