@@ -1,1 +1,212 @@
-//! (being written)
+//! The sockets and threads that drive the engine (feature `net`).
+//!
+//! ```text
+//!  UDP ──► net/shard (one pinned thread: batch, Shard) ──► net/worker (a few threads: DTLS, SCTP)
+//!   ▲            │  ▲                                          │
+//!   └────────────┘  └── Command::{SetKeys, SendDatagram} ◄─────┘
+//! ```
+//!
+//! [`start`] opens the port and starts the threads; [`Media`] is the handle with which the control
+//! plane speaks to them. Events come through one callback, from whichever thread they arise on.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crate::command::{Command, Event, Fingerprint};
+use crate::dtls::{Certificate, DtlsError};
+use crate::stats::{Counters, Mirror};
+
+mod address;
+pub mod batch;
+pub mod control;
+mod shard;
+mod worker;
+
+/// What the media engine's sockets are made with.
+#[derive(Clone, Debug)]
+pub struct MediaConfig {
+    /// UDP address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What browsers are told; empty: `listen`, or every address of this machine if that is
+    /// `0.0.0.0` or `::`. Port 0 stands for the port that is listened on.
+    pub advertise: Vec<SocketAddr>,
+    /// Random: keys the engine's hash maps.
+    pub seed: u64,
+}
+
+/// Why the engine did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetError {
+    /// The port cannot be had.
+    #[error("media cannot listen on {address} (UDP)")]
+    Listen {
+        /// `media.listen`.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The machine's addresses cannot be listed.
+    #[error("the addresses of this machine cannot be listed; set media.advertise")]
+    Interfaces {
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// No address to tell browsers.
+    #[error("no address to reach {address} at was found; set media.advertise")]
+    NoAddress {
+        /// `media.listen`.
+        address: SocketAddr,
+    },
+    /// A thread could not be started.
+    #[error("the thread {name} cannot be started")]
+    Thread {
+        /// Its name.
+        name: String,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// There is no certificate for the handshakes.
+    #[error(transparent)]
+    Certificate(#[from] DtlsError),
+}
+
+/// Where events go.
+type Events = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// The running engine; clones are handles to the same one.
+#[derive(Clone)]
+pub struct Media {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shard: shard::Handle,
+    workers: worker::Pool,
+    candidates: Vec<SocketAddr>,
+    fingerprint: Fingerprint,
+    mirror: Arc<Mirror>,
+    stop: Arc<AtomicBool>,
+    #[expect(clippy::disallowed_types, reason = "taken once, by stop")]
+    threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Opens the port, makes the certificate and starts the threads.
+///
+/// `events` is called from the engine's threads and must not block.
+///
+/// # Errors
+/// [`NetError`] names the address and the cause.
+pub fn start(
+    config: MediaConfig,
+    events: Box<dyn Fn(Event) + Send + Sync>,
+) -> Result<Media, NetError> {
+    let events: Events = Arc::from(events);
+    let certificate = Certificate::generate()?;
+    let fingerprint = certificate.fingerprint();
+    let socket = batch::bind(config.listen)?;
+    let candidates = address::candidates(&config, batch::local_address(&socket, config.listen)?)?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mirror = Arc::new(Mirror::default());
+    let (handle, commands) = shard::Handle::new()?;
+    let mut threads = Vec::new();
+    let workers = worker::Pool::start(&certificate, &handle, &events, &mut threads)?;
+    let shard = shard::Thread {
+        socket,
+        commands,
+        wake: handle.wake(),
+        workers: workers.clone(),
+        events,
+        mirror: mirror.clone(),
+        stop: stop.clone(),
+    };
+    threads.push(shard.spawn(config.seed)?);
+    tracing::info!(candidates = candidates.len(), "media engine listens");
+    let threads = threads.into();
+    let inner = Inner { shard: handle, workers, candidates, fingerprint, mirror, stop, threads };
+    Ok(Media { inner: Arc::new(inner) })
+}
+
+impl Media {
+    /// Hands a command to the shard, to the peer's handshake, or to both.
+    pub fn send(&self, command: Command) {
+        if let Some(job) = worker::Job::of(&command) {
+            self.inner.workers.send(job); // first, so that the peer's first datagram finds it
+        }
+        self.inner.shard.send(command);
+    }
+
+    /// Addresses that browsers are told (ICE host candidates).
+    #[must_use]
+    pub fn candidates(&self) -> &[SocketAddr] {
+        &self.inner.candidates
+    }
+
+    /// Of the certificate that every handshake shows; for the SDP.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.inner.fingerprint
+    }
+
+    /// Totals, a few milliseconds old.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.inner.mirror.load()
+    }
+
+    /// Ends all threads and waits for them. Call it from none of them, so not from `events`.
+    pub fn stop(self) {
+        self.inner.ask_to_stop();
+        let threads = match self.inner.threads.lock() {
+            Ok(mut threads) => std::mem::take(&mut *threads),
+            Err(_) => return,
+        };
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a media thread ended by a panic");
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn ask_to_stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        self.shard.wake_up();
+        self.workers.stop();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.ask_to_stop();
+    }
+}
+
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Media").finish_non_exhaustive()
+    }
+}
+
+/// An IPv4 peer on a dual-stack socket is an IPv4 peer.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// The form a dual-stack socket wants.
+fn for_socket(address: SocketAddr, dual: bool) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if dual => SocketAddr::new(IpAddr::V6(ip.to_ipv6_mapped()), address.port()),
+        _ => address,
+    }
+}
+
+#[cfg(test)]
+mod tests;

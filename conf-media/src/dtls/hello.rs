@@ -1,0 +1,380 @@
+//! Reads a ClientHello before any handshake state exists.
+//!
+//! Browsers with post-quantum key shares need two datagrams for it, which may arrive in any order
+//! and more than once. A [`Reader`] puts the fragments together within fixed bounds, checks every
+//! length, and refuses an offer that cannot lead to media. What it hands on is the message as one
+//! record, so that a backend sees exactly the bytes that were checked.
+//!
+//! Source: RFC 6347, sections 4.1 and 4.2 (records, fragments); RFC 5246, section 7.4.1.2
+//! (ClientHello); RFC 5764, section 4.1.1 (`use_srtp`); RFC 8446, section 4.2.1 (versions).
+
+use crate::srtp::Profile;
+
+/// Why an offer was refused. Names what, never the peer's bytes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HelloError {
+    /// A length in it does not fit.
+    #[error("the ClientHello is malformed: {what}")]
+    Malformed {
+        /// The field.
+        what: &'static str,
+    },
+    /// Claims to be larger than any honest one.
+    #[error("the ClientHello has {len} bytes (limit {limit})")]
+    TooLarge {
+        /// What its header claims.
+        len: usize,
+        /// What is accepted.
+        limit: usize,
+    },
+    /// Comes in too many pieces.
+    #[error("the ClientHello comes in more than {limit} fragments")]
+    TooManyFragments {
+        /// What is accepted.
+        limit: usize,
+    },
+    /// Does not offer DTLS 1.2.
+    #[error("the ClientHello does not offer DTLS 1.2")]
+    NoVersion,
+    /// Does not protect against triple handshakes (RFC 7627); every browser does.
+    #[error("the ClientHello does not offer the extended master secret")]
+    NoExtendedMasterSecret,
+    /// Is not for media.
+    #[error("the ClientHello does not offer use_srtp")]
+    NoUseSrtp,
+    /// Offers only profiles that we do not have.
+    #[error("the ClientHello offers no SRTP profile that we have")]
+    NoCommonProfile,
+}
+
+/// A complete, checked offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// The profile we will choose: AES-256-GCM, AES-128-GCM, and only then AES-CM.
+    pub profile: Profile,
+    /// Profile numbers of `use_srtp` in the peer's order, unknown ones too.
+    pub profiles: Vec<u16>,
+    /// `supported_versions`, or the one version of an older peer.
+    pub versions: Vec<u16>,
+    /// The message as one unfragmented record.
+    pub record: Vec<u8>,
+}
+
+/// Puts one ClientHello together.
+#[derive(Debug, Default)]
+pub struct Reader {
+    partial: Option<Partial>,
+}
+
+impl Reader {
+    /// Takes a datagram; the offer once all its fragments are there.
+    ///
+    /// Whatever is not part of a ClientHello is dropped, as RFC 6347, section 4.1.2.7 wants it.
+    ///
+    /// # Errors
+    /// [`HelloError`] if the offer is malformed or cannot lead to media.
+    pub fn push(&mut self, datagram: &[u8]) -> Result<Option<Hello>, HelloError> {
+        let mut rest = Bytes(datagram);
+        for _ in 0..MAX_RECORDS {
+            let Some(record) = Record::read(&mut rest) else { return Ok(None) };
+            if record.content_type != HANDSHAKE || record.epoch != 0 {
+                continue;
+            }
+            let mut body = Bytes(record.body);
+            while let Some(fragment) = Fragment::read(&mut body) {
+                if fragment.message != CLIENT_HELLO {
+                    continue;
+                }
+                if let Some(message) = self.add(&fragment)? {
+                    return Hello::read(&message, fragment.message_seq, record.sequence).map(Some);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// True until the first fragment of an offer has come.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.partial.is_none()
+    }
+
+    fn add(&mut self, fragment: &Fragment<'_>) -> Result<Option<Vec<u8>>, HelloError> {
+        if fragment.length > MAX_HELLO {
+            return Err(HelloError::TooLarge { len: fragment.length, limit: MAX_HELLO });
+        }
+        let same =
+            |p: &Partial| p.bytes.len() == fragment.length && p.message_seq == fragment.message_seq;
+        if !self.partial.as_ref().is_some_and(same) {
+            self.partial = Some(Partial::new(fragment)); // the first, or the peer began afresh
+        }
+        let Some(partial) = &mut self.partial else { return Ok(None) };
+        partial.add(fragment)?;
+        if !partial.is_complete() {
+            return Ok(None);
+        }
+        Ok(self.partial.take().map(|partial| partial.bytes))
+    }
+}
+
+#[derive(Debug)]
+struct Partial {
+    message_seq: u16,
+    bytes: Vec<u8>,
+    /// Disjoint ranges that have come; at most [`MAX_FRAGMENTS`].
+    ranges: Vec<(usize, usize)>,
+}
+
+impl Partial {
+    fn new(fragment: &Fragment<'_>) -> Self {
+        Self {
+            message_seq: fragment.message_seq,
+            bytes: vec![0; fragment.length],
+            ranges: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, fragment: &Fragment<'_>) -> Result<(), HelloError> {
+        let (start, end) = (fragment.offset, fragment.offset + fragment.bytes.len());
+        let Some(place) = self.bytes.get_mut(start..end) else {
+            return Err(HelloError::Malformed { what: "fragment length" });
+        };
+        if self.ranges.iter().any(|&(from, to)| from <= start && end <= to) {
+            return Ok(()); // a repetition
+        }
+        if self.ranges.len() >= MAX_FRAGMENTS {
+            return Err(HelloError::TooManyFragments { limit: MAX_FRAGMENTS });
+        }
+        place.copy_from_slice(fragment.bytes);
+        self.ranges.push((start, end));
+        Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        let mut covered = 0;
+        // At most MAX_FRAGMENTS rounds: each either extends the covered prefix or is the last.
+        while let Some(&(_, end)) =
+            self.ranges.iter().find(|&&(start, end)| start <= covered && covered < end)
+        {
+            covered = end;
+        }
+        covered == self.bytes.len()
+    }
+}
+
+impl Hello {
+    fn read(message: &[u8], message_seq: u16, sequence: &[u8]) -> Result<Self, HelloError> {
+        let mut body = Bytes(message);
+        let version = body.u16().ok_or(malformed("version"))?;
+        body.take(32).ok_or(malformed("random"))?;
+        let session = body.vector8().ok_or(malformed("session id"))?;
+        let _cookie = body.vector8().ok_or(malformed("cookie"))?;
+        let suites = body.vector16().ok_or(malformed("cipher suites"))?;
+        let compression = body.vector8().ok_or(malformed("compression methods"))?;
+        if session.len() > 32 {
+            return Err(malformed("session id"));
+        }
+        if suites.is_empty() || !suites.len().is_multiple_of(2) {
+            return Err(malformed("cipher suites"));
+        }
+        if !compression.contains(&0) {
+            return Err(malformed("compression methods"));
+        }
+        let offered = Offered::read(body)?;
+        let versions = offered.versions.unwrap_or_else(|| vec![version]);
+        if version != DTLS_1_2 || !versions.contains(&DTLS_1_2) {
+            return Err(HelloError::NoVersion);
+        }
+        if !offered.extended_master_secret {
+            return Err(HelloError::NoExtendedMasterSecret);
+        }
+        let profiles = offered.profiles.ok_or(HelloError::NoUseSrtp)?;
+        let profile = best(&profiles).ok_or(HelloError::NoCommonProfile)?;
+        Ok(Self { profile, profiles, versions, record: whole(message, message_seq, sequence) })
+    }
+}
+
+/// The extensions that matter.
+#[derive(Default)]
+struct Offered {
+    profiles: Option<Vec<u16>>,
+    versions: Option<Vec<u16>>,
+    extended_master_secret: bool,
+}
+
+impl Offered {
+    fn read(mut rest: Bytes<'_>) -> Result<Self, HelloError> {
+        let mut offered = Self::default();
+        if rest.is_empty() {
+            return Ok(offered);
+        }
+        let mut block = Bytes(rest.vector16().ok_or(malformed("extensions"))?);
+        if !rest.is_empty() {
+            return Err(malformed("bytes after the extensions"));
+        }
+        while !block.is_empty() {
+            let kind = block.u16().ok_or(malformed("extension type"))?;
+            let content = Bytes(block.vector16().ok_or(malformed("extension length"))?);
+            match kind {
+                USE_SRTP => once(&mut offered.profiles, profiles(content), "use_srtp")?,
+                SUPPORTED_VERSIONS => {
+                    once(&mut offered.versions, versions(content), "supported_versions")?;
+                }
+                EXTENDED_MASTER_SECRET => offered.extended_master_secret = true,
+                _ => {}
+            }
+        }
+        Ok(offered)
+    }
+}
+
+fn once(
+    slot: &mut Option<Vec<u16>>,
+    value: Option<Vec<u16>>,
+    what: &'static str,
+) -> Result<(), HelloError> {
+    if slot.is_some() {
+        return Err(malformed(what));
+    }
+    *slot = Some(value.ok_or(malformed(what))?);
+    Ok(())
+}
+
+fn profiles(mut content: Bytes<'_>) -> Option<Vec<u16>> {
+    let list = numbers(content.vector16()?)?;
+    content.vector8()?; // master key identifier: read over, never used
+    content.is_empty().then_some(list)
+}
+
+fn versions(mut content: Bytes<'_>) -> Option<Vec<u16>> {
+    let list = numbers(content.vector8()?)?;
+    content.is_empty().then_some(list)
+}
+
+fn numbers(bytes: &[u8]) -> Option<Vec<u16>> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let bounded = rest.is_empty() && (1..=MAX_NUMBERS).contains(&pairs.len());
+    bounded.then(|| pairs.iter().map(|pair| u16::from_be_bytes(*pair)).collect())
+}
+
+/// GCM wherever it is offered, whatever the peer's order.
+fn best(offered: &[u16]) -> Option<Profile> {
+    [(8, Profile::AeadAes256Gcm), (7, Profile::AeadAes128Gcm), (1, Profile::AesCm128HmacSha1_80)]
+        .into_iter()
+        .find_map(|(number, profile)| offered.contains(&number).then_some(profile))
+}
+
+/// The message as one record, under the number of the record that completed it.
+fn whole(message: &[u8], message_seq: u16, sequence: &[u8]) -> Vec<u8> {
+    let u24 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes().into_iter().skip(1);
+    let record_len = u16::try_from(message.len() + HANDSHAKE_HEADER).unwrap_or(u16::MAX);
+    let mut out = Vec::with_capacity(message.len() + HANDSHAKE_HEADER + 13);
+    out.push(HANDSHAKE);
+    out.extend(DTLS_1_2.to_be_bytes());
+    out.extend([0, 0]); // epoch
+    out.extend(sequence);
+    out.extend(record_len.to_be_bytes());
+    out.push(CLIENT_HELLO);
+    out.extend(u24(message.len()));
+    out.extend(message_seq.to_be_bytes());
+    out.extend(u24(0));
+    out.extend(u24(message.len()));
+    out.extend(message);
+    out
+}
+
+struct Record<'a> {
+    content_type: u8,
+    epoch: u16,
+    /// 48 bits.
+    sequence: &'a [u8],
+    body: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn read(rest: &mut Bytes<'a>) -> Option<Self> {
+        let content_type = rest.u8()?;
+        rest.u16()?; // version: 1.0 or 1.2, by mood of the peer
+        let epoch = rest.u16()?;
+        let sequence = rest.take(6)?;
+        let body = rest.vector16()?;
+        Some(Self { content_type, epoch, sequence, body })
+    }
+}
+
+struct Fragment<'a> {
+    message: u8,
+    length: usize,
+    message_seq: u16,
+    offset: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Fragment<'a> {
+    fn read(rest: &mut Bytes<'a>) -> Option<Self> {
+        let message = rest.u8()?;
+        let length = rest.u24()?;
+        let message_seq = rest.u16()?;
+        let offset = rest.u24()?;
+        let bytes = rest.u24()?;
+        Some(Self { message, length, message_seq, offset, bytes: rest.take(bytes)? })
+    }
+}
+
+/// What is left of a message.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.take(1)?.first().copied()
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.take(2)?.try_into().ok().map(u16::from_be_bytes)
+    }
+
+    fn u24(&mut self) -> Option<usize> {
+        Some(usize::from(self.u8()?) << 16 | usize::from(self.u16()?))
+    }
+
+    fn vector8(&mut self) -> Option<&'a [u8]> {
+        let len = self.u8()?;
+        self.take(len.into())
+    }
+
+    fn vector16(&mut self) -> Option<&'a [u8]> {
+        let len = self.u16()?;
+        self.take(len.into())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn malformed(what: &'static str) -> HelloError {
+    HelloError::Malformed { what }
+}
+
+/// Chromium's has 1,413 bytes with an ML-KEM key share.
+const MAX_HELLO: usize = 8_192;
+/// 8,192 bytes in the smallest datagrams that are sensible.
+const MAX_FRAGMENTS: usize = 16;
+/// Of one datagram.
+const MAX_RECORDS: usize = 16;
+/// Profiles or versions; nine profiles are registered.
+const MAX_NUMBERS: usize = 32;
+const HANDSHAKE: u8 = 22;
+const HANDSHAKE_HEADER: usize = 12;
+const CLIENT_HELLO: u8 = 1;
+const DTLS_1_2: u16 = 0xFEFD;
+const USE_SRTP: u16 = 14;
+const EXTENDED_MASTER_SECRET: u16 = 23;
+const SUPPORTED_VERSIONS: u16 = 43;

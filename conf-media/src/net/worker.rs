@@ -1,0 +1,257 @@
+//! The threads that run handshakes and data channels, so that a signature never delays media.
+//!
+//! Each peer belongs to one worker by its id. A worker waits on its queue or for the next timer. A
+//! panic in a peer's machine ends that peer and nothing else.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::control::{Input, Output, Transport};
+use super::{Events, NetError, batch, shard};
+use crate::command::{Command, Event, Fingerprint, PeerId};
+use crate::dtls::{Certificate, dimpl};
+
+/// What a worker is asked to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    Add(PeerId),
+    Expect(PeerId, Fingerprint),
+    Remove(PeerId),
+    Datagram(PeerId, Bytes),
+    Stop,
+}
+
+impl Job {
+    /// The worker's part of a command, where it has one.
+    pub(super) fn of(command: &Command) -> Option<Self> {
+        match command {
+            Command::AddPeer { peer, .. } => Some(Self::Add(*peer)),
+            Command::ExpectFingerprint { peer, fingerprint } => {
+                Some(Self::Expect(*peer, *fingerprint))
+            }
+            Command::RemovePeer { peer } => Some(Self::Remove(*peer)),
+            _ => None,
+        }
+    }
+
+    fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Add(peer)
+            | Self::Expect(peer, _)
+            | Self::Remove(peer)
+            | Self::Datagram(peer, _) => Some(*peer),
+            Self::Stop => None,
+        }
+    }
+}
+
+/// All workers.
+#[derive(Clone)]
+pub(super) struct Pool {
+    queues: Arc<[Queue]>,
+}
+
+struct Queue {
+    jobs: Sender<Job>,
+    /// Datagrams that wait: what a peer sends must not pile up.
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Pool {
+    pub(super) fn start(
+        certificate: &Certificate,
+        shard: &shard::Handle,
+        events: &Events,
+        threads: &mut Vec<JoinHandle<()>>,
+    ) -> Result<Self, NetError> {
+        let mut queues = Vec::new();
+        for number in 0..WORKERS {
+            let (jobs, receiver) = mpsc::channel();
+            let waiting = Arc::new(AtomicUsize::new(0));
+            let worker = Worker {
+                certificate: certificate.clone(),
+                shard: shard.clone(),
+                events: events.clone(),
+                waiting: waiting.clone(),
+                peers: HashMap::new(),
+                timers: BTreeSet::new(),
+                half_open: 0,
+            };
+            let name = format!("conf-dtls-{number}");
+            let thread = Builder::new()
+                .name(name.clone())
+                .spawn(move || worker.run(&receiver))
+                .map_err(|cause| NetError::Thread { name, cause })?;
+            threads.push(thread);
+            queues.push(Queue { jobs, waiting });
+        }
+        Ok(Self { queues: queues.into() })
+    }
+
+    pub(super) fn send(&self, job: Job) {
+        let Some(queue) = job.peer().and_then(|peer| self.queue(peer)) else { return };
+        let _ = queue.jobs.send(job); // fails only after the end
+    }
+
+    /// A datagram for a peer's machine; dropped when too many wait, the peer repeats it.
+    pub(super) fn datagram(&self, peer: PeerId, bytes: Bytes) {
+        let Some(queue) = self.queue(peer) else { return };
+        if queue.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING
+            || queue.jobs.send(Job::Datagram(peer, bytes)).is_err()
+        {
+            queue.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        for queue in self.queues.iter() {
+            let _ = queue.jobs.send(Job::Stop);
+        }
+    }
+
+    fn queue(&self, peer: PeerId) -> Option<&Queue> {
+        let count = u64::try_from(self.queues.len()).ok()?;
+        let index = usize::try_from(peer.0.checked_rem(count)?).ok()?;
+        self.queues.get(index)
+    }
+}
+
+struct Worker {
+    certificate: Certificate,
+    shard: shard::Handle,
+    events: Events,
+    waiting: Arc<AtomicUsize>,
+    peers: HashMap<PeerId, Peer>,
+    timers: BTreeSet<(Instant, PeerId)>,
+    half_open: usize,
+}
+
+struct Peer {
+    transport: Transport,
+    timer: Option<Instant>,
+}
+
+impl Worker {
+    fn run(mut self, jobs: &Receiver<Job>) {
+        loop {
+            let job = match self.timers.first() {
+                Some((at, _)) => jobs.recv_timeout(at.saturating_duration_since(batch::now().mono)),
+                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            let now = batch::now().mono;
+            match job {
+                Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(job) => self.job(now, job),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            self.due(now);
+        }
+    }
+
+    fn job(&mut self, now: Instant, job: Job) {
+        match job {
+            Job::Add(peer) => {
+                let dtls = Box::new(dimpl::Server::new(self.certificate.clone()));
+                let transport = Transport::new(dtls);
+                self.peers.entry(peer).or_insert(Peer { transport, timer: None });
+            }
+            Job::Remove(peer) => self.remove(peer),
+            Job::Expect(peer, fingerprint) => {
+                self.drive(peer, |transport| transport.handle(now, Input::Expect(fingerprint)));
+            }
+            Job::Datagram(peer, bytes) => {
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                let idle = self.peers.get(&peer).is_some_and(|peer| peer.transport.is_idle());
+                if idle && self.half_open >= MAX_HALF_OPEN {
+                    tracing::debug!(limit = MAX_HALF_OPEN, "too many half-open handshakes");
+                    return; // the peer repeats its ClientHello
+                }
+                self.drive(peer, |transport| transport.handle(now, Input::Datagram(&bytes)));
+            }
+            Job::Stop => {}
+        }
+    }
+
+    fn due(&mut self, now: Instant) {
+        while let Some(&(at, peer)) = self.timers.first() {
+            if at > now {
+                return;
+            }
+            self.timers.pop_first();
+            if let Some(peer) = self.peers.get_mut(&peer) {
+                peer.timer = None;
+            }
+            self.drive(peer, |transport| transport.handle_timeout(now));
+        }
+    }
+
+    /// Lets one machine work, carries out what it asks for and notes its next timer.
+    fn drive(&mut self, id: PeerId, work: impl FnOnce(&mut Transport)) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let was_half_open = peer.transport.is_half_open();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            work(&mut peer.transport);
+            std::iter::from_fn(|| peer.transport.poll()).collect::<Vec<_>>()
+        }));
+        let Ok(outputs) = outcome else {
+            tracing::error!("a panic in a handshake was caught");
+            self.half_open -= usize::from(was_half_open);
+            peer.transport = Transport::new(Box::new(dimpl::Server::new(self.certificate.clone())));
+            self.remove(id);
+            let reason = "internal error in the handshake".into();
+            return (self.events)(Event::Failed { peer: id, reason });
+        };
+        let half_open = peer.transport.is_half_open();
+        self.half_open = self.half_open + usize::from(half_open) - usize::from(was_half_open);
+        let timer = peer.transport.timeout();
+        if timer != peer.timer {
+            if let Some(old) = peer.timer {
+                self.timers.remove(&(old, id));
+            }
+            self.timers.extend(timer.map(|at| (at, id)));
+            peer.timer = timer;
+        }
+        for output in outputs {
+            self.output(id, output);
+        }
+    }
+
+    fn output(&self, peer: PeerId, output: Output) {
+        match output {
+            Output::Transmit(datagram) => self.shard.send(Command::SendDatagram { peer, datagram }),
+            Output::Connected(keys) => {
+                let profile = keys.profile;
+                self.shard.send(Command::SetKeys { peer, keys });
+                (self.events)(Event::Connected { peer, profile });
+            }
+            Output::Failed(reason) => {
+                tracing::debug!(reason, "a peer failed");
+                (self.events)(Event::Failed { peer, reason });
+            }
+            // Channels are accepted; nobody asks for their messages yet.
+            Output::Data(_) => {}
+        }
+    }
+
+    fn remove(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.remove(&id) else { return };
+        self.half_open -= usize::from(peer.transport.is_half_open());
+        if let Some(at) = peer.timer {
+            self.timers.remove(&(at, id));
+        }
+    }
+}
+
+/// A handshake costs 0.25 ms, so two threads do thousands a second.
+const WORKERS: usize = 2;
+/// Of one worker; each holds some 30 kB.
+const MAX_HALF_OPEN: usize = 512;
+/// Datagrams of one worker.
+const MAX_WAITING: usize = 4_096;
