@@ -1,1 +1,33 @@
-//! What a conference is.
+//! What a conference is: the meeting as a pure state machine, roles, chat, the wire protocol.
+//!
+//! ```text
+//! client ──frame──▶ wire::ClientMessage ──▶ meeting::Input ──▶ Meeting::handle ─┐ (decides)
+//! media  ──fact───▶ meeting::Fact ─────────▶ meeting::Input ──▶                 │
+//! client ◀─frame── wire::ServerMessage ◀── meeting::Output ◀── Meeting::poll ◀─┘
+//! media  ◀─order── meeting::Order ◀─────── meeting::Output
+//! ```
+//!
+//! Nothing here reads a clock, a disk or the network; time and randomness are arguments.
+
+#![forbid(unsafe_code)]
+
+mod id;
+mod limits;
+pub mod meeting;
+mod rate;
+mod role;
+mod room;
+mod secret;
+mod text;
+mod time;
+pub mod wire;
+
+pub use id::{ConnectionId, IdError, MeetingId, ParticipantId, RoomId};
+pub use limits::Limits;
+pub use meeting::{Input, Meeting, MeetingConfig, Output, Refusal};
+pub use rate::TokenBucket;
+pub use role::{Action, Role};
+pub use room::{Room, RoomCode, RoomCodeError};
+pub use secret::{Secret, SecretError};
+pub use text::TextError;
+pub use time::Now;

@@ -1,0 +1,477 @@
+//! One run of a room, from the first join to the end, as a pure state machine.
+//!
+//! The meeting decides: who is here, who may what, who said what. Connections and media are
+//! somebody else's; they report ([`Input`]) and are told what to do ([`Output`]). Each feature has
+//! a file with its commands, events and rules, and returns an effect; here they are only
+//! asked in turn and carried out.
+//!
+//! Drive it with `handle`, and after that or when `timeout` is reached (`handle_timeout`) call
+//! `poll` until it is `None`.
+
+mod chat;
+mod hand;
+mod io;
+mod media;
+mod moderation;
+mod outbox;
+mod refusal;
+mod roster;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use conf_privacy::Pii;
+use jiff::Timestamp;
+
+pub use chat::{ChatMessage, ChatSent, SendChat};
+pub use hand::RaiseHand;
+pub use io::{EndBy, EndReason, Input, MeetingConfig, MeetingEnded, Output, Policy, Via};
+pub use media::{Fact, Order, Source, TrackState};
+pub use moderation::{Mute, MutedBy, Remove, SetRole};
+pub use refusal::Refusal;
+pub use roster::{
+    Camera, LeftReason, Microphone, Participant, ParticipantChanged, ParticipantJoined,
+    ParticipantLeft, Presence,
+};
+
+use crate::id::{ConnectionId, MeetingId, ParticipantId};
+use crate::rate::TokenBucket;
+use crate::role::Role;
+use crate::secret::Secret;
+use crate::text;
+use crate::time::Now;
+use crate::wire::{
+    Command, Event, GoodbyeReason, MeetingInfo, ServerMessage, Snapshot, Welcome, WireLimits,
+};
+use chat::Chat;
+use outbox::Log;
+use roster::{Member, Roster};
+
+/// One run of a room.
+#[derive(Debug)]
+pub struct Meeting {
+    config: MeetingConfig,
+    started_at: Timestamp,
+    roster: Roster,
+    chat: Chat,
+    /// Who was put out, newest last, at most [`REMOVED`]: their secrets open nothing.
+    removed: VecDeque<ParticipantId>,
+    speaker: Option<ParticipantId>,
+    /// When the longest duration is reached.
+    longest: Option<Instant>,
+    /// When an empty meeting ends; `None` while somebody is here.
+    empty_until: Option<Instant>,
+    ended: Option<EndReason>,
+    outputs: VecDeque<Output>,
+}
+
+impl Meeting {
+    /// Starts a meeting; it ends by itself if nobody comes within the grace.
+    #[must_use]
+    pub fn new(config: MeetingConfig, now: Now) -> Self {
+        Self {
+            started_at: now.wall,
+            roster: Roster::default(),
+            chat: Chat::default(),
+            removed: VecDeque::new(),
+            speaker: None,
+            longest: now.mono.checked_add(config.limits.max_duration),
+            empty_until: Some(now.mono + config.limits.grace),
+            ended: None,
+            outputs: VecDeque::new(),
+            config,
+        }
+    }
+
+    /// Takes what happened.
+    ///
+    /// # Errors
+    /// [`Refusal`] says why not; nothing has changed then.
+    pub fn handle(&mut self, now: Now, input: Input) -> Result<(), Refusal> {
+        if let Input::Detach { connection } = input {
+            self.detach(now, connection);
+            return Ok(());
+        }
+        if self.ended.is_some() {
+            return Err(Refusal::MeetingEnded);
+        }
+        match input {
+            Input::Join { participant, name, secret, via } => {
+                self.join(now, participant, &name, (secret, via))
+            }
+            Input::Attach { participant, secret, connection, resume_from } => {
+                self.attach(now, participant, &secret, (connection, resume_from))
+            }
+            Input::Detach { .. } => Ok(()),
+            Input::Command { connection, request, command } => {
+                self.command(now, connection, request, &command)
+            }
+            Input::Media(fact) => self.media(now, fact),
+            Input::End { by: EndBy::Api | EndBy::Operator } => {
+                self.end(EndReason::Operator);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes that time has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if self.ended.is_some() {
+            return;
+        }
+        if self.longest.is_some_and(|at| at <= now.mono) {
+            return self.end(EndReason::TooLong);
+        }
+        for who in self.roster.due(now.mono) {
+            // Whoever is lost has had the grace already, so an empty meeting does not wait again.
+            self.depart(who, LeftReason::Lost, now.mono);
+        }
+        if self.empty_until.is_some_and(|at| at <= now.mono) {
+            self.end(EndReason::Empty);
+        }
+    }
+
+    /// What to do; call until `None`.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`Self::handle_timeout`]; `None`: nothing waits.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Instant> {
+        if self.ended.is_some() {
+            return None;
+        }
+        [self.longest, self.empty_until, self.roster.timeout()].into_iter().flatten().min()
+    }
+
+    /// Which meeting.
+    #[must_use]
+    pub fn id(&self) -> MeetingId {
+        self.config.id
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// Why it is over, if it is.
+    #[must_use]
+    pub fn ended(&self) -> Option<EndReason> {
+        self.ended
+    }
+
+    /// Who is here, longest present first.
+    pub fn participants(&self) -> impl Iterator<Item = &Participant> {
+        self.roster.participants()
+    }
+
+    /// Somebody who is here.
+    #[must_use]
+    pub fn participant(&self, id: ParticipantId) -> Option<&Participant> {
+        self.roster.get(id).map(|member| &member.participant)
+    }
+
+    /// How many are here.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// Who speaks, or spoke last and is still here.
+    #[must_use]
+    pub fn speaker(&self) -> Option<ParticipantId> {
+        self.speaker
+    }
+
+    /// Finds a participant who proves to be one: for a reload, or a new media token.
+    ///
+    /// # Errors
+    /// [`Refusal::Removed`], [`Refusal::ParticipantUnknown`] (left or lost, too),
+    /// [`Refusal::SecretWrong`].
+    pub fn authenticate(
+        &self,
+        id: ParticipantId,
+        secret: &Secret,
+    ) -> Result<&Participant, Refusal> {
+        if self.removed.contains(&id) {
+            return Err(Refusal::Removed);
+        }
+        let member = self.roster.get(id).ok_or(Refusal::ParticipantUnknown)?;
+        if !member.secret.matches(secret) {
+            return Err(Refusal::SecretWrong);
+        }
+        Ok(&member.participant)
+    }
+}
+
+/// Inputs.
+impl Meeting {
+    fn join(
+        &mut self,
+        now: Now,
+        id: ParticipantId,
+        name: &Pii<String>,
+        (secret, via): (Secret, Via),
+    ) -> Result<(), Refusal> {
+        let limits = &self.config.limits;
+        if self.roster.get(id).is_some() || self.removed.contains(&id) {
+            return Err(Refusal::ParticipantTaken);
+        }
+        let name = text::name(name.reveal(), limits.name_chars)
+            .map_err(|_| Refusal::NameInvalid { limit: limits.name_chars })?;
+        if self.roster.len() >= limits.participants {
+            return Err(Refusal::MeetingFull { limit: limits.participants });
+        }
+        let Policy::FirstJoinerModerates = self.config.policy;
+        let leads = via == Via::Web && self.roster.leaders() == 0;
+        let participant = Participant {
+            id,
+            name: Pii::new(name),
+            role: if leads { Role::Moderator } else { Role::Viewer },
+            presence: Presence::Joining,
+            joined_at: now.wall,
+            hand: false,
+            microphone: Microphone::Off,
+            camera: Camera::Off,
+            screen: false,
+        };
+        let member = Member {
+            participant: participant.clone(),
+            secret,
+            via,
+            log: Log::default(),
+            connection: None,
+            media: false,
+            leaves_at: Some(now.mono + limits.grace),
+            chat_rate: TokenBucket::new(limits.chat_burst, limits.chat_interval),
+            command_rate: TokenBucket::new(limits.command_burst, limits.command_interval),
+        };
+        self.broadcast(Event::ParticipantJoined(ParticipantJoined { participant }));
+        self.roster.add(member);
+        self.empty_until = None;
+        Ok(())
+    }
+
+    fn attach(
+        &mut self,
+        now: Now,
+        id: ParticipantId,
+        secret: &Secret,
+        (connection, resume_from): (ConnectionId, Option<u64>),
+    ) -> Result<(), Refusal> {
+        self.authenticate(id, secret)?;
+        if self.roster.connected(connection).is_some() {
+            return Err(Refusal::ConnectionTaken);
+        }
+        let member = self.roster.get_mut(id).ok_or(Refusal::ParticipantUnknown)?;
+        if let Some(old) = member.connection.take() {
+            self.goodbye(old, GoodbyeReason::Replaced);
+        }
+        // The others hear of it now; the newcomer's own copy comes with what it missed.
+        let member = self.roster.get_mut(id).ok_or(Refusal::ParticipantUnknown)?;
+        member.connection = Some(connection);
+        let changed = member.settle(now.mono + self.config.limits.grace).then(|| member.changed());
+        member.connection = None;
+        if let Some(event) = changed {
+            self.broadcast(event);
+        }
+        self.greet(id, connection, resume_from);
+        Ok(())
+    }
+
+    fn detach(&mut self, now: Now, connection: ConnectionId) {
+        let grace_ends = now.mono + self.config.limits.grace;
+        let Some(member) = self.roster.connected_mut(connection) else { return };
+        member.connection = None;
+        if member.settle(grace_ends) {
+            let event = member.changed();
+            self.broadcast(event);
+        }
+    }
+
+    fn command(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        request: u32,
+        command: &Command,
+    ) -> Result<(), Refusal> {
+        let member = self.roster.connected_mut(connection).ok_or(Refusal::ConnectionUnknown)?;
+        let by = member.participant.id;
+        let action = command.action();
+        if !member.participant.role.may(action) {
+            return Err(Refusal::NotAllowed { action });
+        }
+        member.command_rate.check(now.mono).map_err(Refusal::too_many)?;
+        let effect = match command {
+            Command::SendChat(c) => self.chat.send(now, &self.config.limits, member, c)?,
+            Command::RaiseHand(c) => hand::raise(member, *c),
+            Command::Mute(c) => moderation::mute(&self.roster, by, *c)?,
+            Command::MuteAll => moderation::mute_all(&self.roster, by),
+            Command::Remove(c) => moderation::remove(&self.roster, by, *c)?,
+            Command::SetRole(c) => moderation::set_role(&mut self.roster, *c)?,
+            Command::Leave => Effect::Depart { who: by, reason: LeftReason::Left },
+            Command::End => Effect::End(EndReason::Moderator),
+        };
+        if let Some(member) = self.roster.get_mut(by) {
+            // Checked above, so it cannot fail.
+            let _taken = member.command_rate.take(now.mono);
+        }
+        self.send(connection, ServerMessage::Done { request });
+        self.apply(effect, now.mono);
+        Ok(())
+    }
+
+    fn media(&mut self, now: Now, fact: Fact) -> Result<(), Refusal> {
+        let grace_ends = now.mono + self.config.limits.grace;
+        let member = self.roster.get_mut(fact.participant()).ok_or(Refusal::ParticipantUnknown)?;
+        let effect = media::note(member, fact, grace_ends);
+        if let Fact::Speaking { participant, speaking: true } = fact {
+            self.speaker = Some(participant);
+        }
+        self.apply(effect, now.mono);
+        Ok(())
+    }
+}
+
+/// Effects.
+impl Meeting {
+    fn apply(&mut self, effect: Effect, now: Instant) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Broadcast(event) => self.broadcast(event),
+            Effect::Mute { by, whom } => {
+                for participant in whom {
+                    self.tell(participant, Event::MutedBy(MutedBy { participant: by }));
+                    let source = Source::Microphone;
+                    self.outputs.push_back(Output::Media(Order::Mute { participant, source }));
+                }
+            }
+            Effect::Depart { who, reason } => self.depart(who, reason, now),
+            Effect::End(reason) => self.end(reason),
+        }
+    }
+
+    /// Tells everybody; all get the same event.
+    fn broadcast(&mut self, event: Event) {
+        let event = Arc::new(event);
+        for member in self.roster.iter_mut() {
+            let sequence = member.log.push(Arc::clone(&event));
+            if let Some(connection) = member.connection {
+                let message = ServerMessage::Event { sequence, event: Arc::clone(&event) };
+                self.outputs.push_back(Output::Send { connection, message });
+            }
+        }
+    }
+
+    /// Tells one.
+    fn tell(&mut self, id: ParticipantId, event: Event) {
+        let Some(member) = self.roster.get_mut(id) else { return };
+        let event = Arc::new(event);
+        let sequence = member.log.push(Arc::clone(&event));
+        if let Some(connection) = member.connection {
+            self.send(connection, ServerMessage::Event { sequence, event });
+        }
+    }
+
+    /// Gives a new connection what it missed, or everything.
+    fn greet(&mut self, id: ParticipantId, connection: ConnectionId, resume_from: Option<u64>) {
+        let Some(member) = self.roster.get_mut(id) else { return };
+        member.connection = Some(connection);
+        let sequence = member.log.last();
+        let missed = resume_from.and_then(|from| Some((from, member.log.since(from)?)));
+        let Some((from, events)) = missed else {
+            let snapshot = self.snapshot();
+            let welcome = Box::new(Welcome { sequence, you: id, snapshot });
+            return self.send(connection, ServerMessage::Welcome(welcome));
+        };
+        self.send(connection, ServerMessage::Resumed { sequence: from });
+        for (sequence, event) in events {
+            self.send(connection, ServerMessage::Event { sequence, event });
+        }
+    }
+
+    fn depart(&mut self, who: ParticipantId, reason: LeftReason, now: Instant) {
+        let Some(member) = self.roster.take(who) else { return };
+        if reason == LeftReason::Removed {
+            self.removed.push_back(who);
+            if self.removed.len() > REMOVED {
+                self.removed.pop_front();
+            }
+        }
+        if self.speaker == Some(who) {
+            self.speaker = None;
+        }
+        if let Some(connection) = member.connection {
+            self.goodbye(connection, goodbye_of(reason));
+        }
+        self.outputs.push_back(Output::Media(Order::Remove { participant: who }));
+        self.broadcast(Event::ParticipantLeft(ParticipantLeft { id: who, reason }));
+        if let Some(event) = self.roster.promote() {
+            self.broadcast(event);
+        }
+        if self.roster.len() == 0 {
+            let lost = reason == LeftReason::Lost;
+            self.empty_until = Some(if lost { now } else { now + self.config.limits.grace });
+        }
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        self.broadcast(Event::MeetingEnded(MeetingEnded { reason }));
+        for member in self.roster.drain() {
+            if let Some(connection) = member.connection {
+                self.goodbye(connection, GoodbyeReason::Ended);
+            }
+        }
+        self.chat.clear();
+        self.speaker = None;
+        self.ended = Some(reason);
+        self.outputs.push_back(Output::Media(Order::End));
+        self.outputs.push_back(Output::Ended { reason });
+    }
+
+    fn goodbye(&mut self, connection: ConnectionId, reason: GoodbyeReason) {
+        self.send(connection, ServerMessage::Goodbye { reason });
+        self.outputs.push_back(Output::Close { connection });
+    }
+
+    fn send(&mut self, connection: ConnectionId, message: ServerMessage) {
+        self.outputs.push_back(Output::Send { connection, message });
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            meeting: MeetingInfo { id: self.config.id, started_at: self.started_at },
+            limits: WireLimits::from(&self.config.limits),
+            participants: self.roster.participants().cloned().collect(),
+            chat: self.chat.history(),
+        }
+    }
+}
+
+/// What a feature wants to happen, once it has accepted a command.
+#[derive(Debug)]
+enum Effect {
+    Nothing,
+    Broadcast(Event),
+    Mute { by: ParticipantId, whom: Vec<ParticipantId> },
+    Depart { who: ParticipantId, reason: LeftReason },
+    End(EndReason),
+}
+
+fn goodbye_of(reason: LeftReason) -> GoodbyeReason {
+    match reason {
+        LeftReason::Left => GoodbyeReason::Left,
+        LeftReason::Removed => GoodbyeReason::Removed,
+        LeftReason::Lost => GoodbyeReason::Unknown,
+    }
+}
+
+/// Removed participants that a meeting remembers.
+const REMOVED: usize = 1_024;
