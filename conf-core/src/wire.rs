@@ -140,7 +140,7 @@ pub enum ServerMessage {
     /// The last frame.
     Goodbye {
         /// Why.
-        reason: GoodbyeReason,
+        reason: Goodbye,
     },
 }
 
@@ -229,7 +229,7 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
-pub enum GoodbyeReason {
+pub enum Goodbye {
     /// The meeting is over.
     Ended,
     /// A moderator put the participant out.

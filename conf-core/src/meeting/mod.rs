@@ -44,7 +44,7 @@ use crate::secret::Secret;
 use crate::text;
 use crate::time::Now;
 use crate::wire::{
-    Command, Event, GoodbyeReason, MeetingInfo, ServerMessage, Snapshot, Welcome, WireLimits,
+    Command, Event, Goodbye, MeetingInfo, ServerMessage, Snapshot, Welcome, WireLimits,
 };
 use chat::Chat;
 use outbox::Log;
@@ -271,7 +271,7 @@ impl Meeting {
         }
         let member = self.roster.get_mut(id).ok_or(Refusal::ParticipantUnknown)?;
         if let Some(old) = member.connection.take() {
-            self.goodbye(old, GoodbyeReason::Replaced);
+            self.goodbye(old, Goodbye::Replaced);
         }
         // The others hear of it now; the newcomer's own copy comes with what it missed.
         let member = self.roster.get_mut(id).ok_or(Refusal::ParticipantUnknown)?;
@@ -426,7 +426,7 @@ impl Meeting {
         self.broadcast(Event::MeetingEnded(MeetingEnded { reason }));
         for member in self.roster.drain() {
             if let Some(connection) = member.connection {
-                self.goodbye(connection, GoodbyeReason::Ended);
+                self.goodbye(connection, Goodbye::Ended);
             }
         }
         self.chat.clear();
@@ -436,7 +436,7 @@ impl Meeting {
         self.outputs.push_back(Output::Ended { reason });
     }
 
-    fn goodbye(&mut self, connection: ConnectionId, reason: GoodbyeReason) {
+    fn goodbye(&mut self, connection: ConnectionId, reason: Goodbye) {
         self.send(connection, ServerMessage::Goodbye { reason });
         self.outputs.push_back(Output::Close { connection });
     }
@@ -465,11 +465,11 @@ enum Effect {
     End(EndReason),
 }
 
-fn goodbye_of(reason: LeftReason) -> GoodbyeReason {
+fn goodbye_of(reason: LeftReason) -> Goodbye {
     match reason {
-        LeftReason::Left => GoodbyeReason::Left,
-        LeftReason::Removed => GoodbyeReason::Removed,
-        LeftReason::Lost => GoodbyeReason::Unknown,
+        LeftReason::Left => Goodbye::Left,
+        LeftReason::Removed => Goodbye::Removed,
+        LeftReason::Lost => Goodbye::Unknown,
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::role::Action;
-use crate::wire::GoodbyeReason;
+use crate::wire::Goodbye;
 
 /// Why a meeting refused a request. Shown to whoever asked, so it names no other person; the
 /// client words it. After a refusal nothing has changed.
@@ -77,11 +77,11 @@ pub enum Refusal {
 impl Refusal {
     /// How to say goodbye to a connection whose attaching was refused.
     #[must_use]
-    pub const fn goodbye(&self) -> GoodbyeReason {
+    pub const fn goodbye(&self) -> Goodbye {
         match self {
-            Self::Removed => GoodbyeReason::Removed,
-            Self::MeetingEnded => GoodbyeReason::Ended,
-            _ => GoodbyeReason::Unknown,
+            Self::Removed => Goodbye::Removed,
+            Self::MeetingEnded => Goodbye::Ended,
+            _ => Goodbye::Unknown,
         }
     }
 

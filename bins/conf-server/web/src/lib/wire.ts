@@ -71,7 +71,7 @@ export type Event = { "type": "participant_joined" } & ParticipantJoined | { "ty
 /**
  * Why the connection ends.
  */
-export type GoodbyeReason = "ended" | "removed" | "left" | "replaced" | "unknown" | "version" | "too_slow";
+export type Goodbye = "ended" | "removed" | "left" | "replaced" | "unknown" | "version" | "too_slow";
 
 /**
  * Who the client is.
@@ -365,7 +365,7 @@ refusal: Refusal, } | { "type": "pong" } | { "type": "goodbye",
 /**
  * Why.
  */
-reason: GoodbyeReason, };
+reason: Goodbye, };
 
 /**
  * Makes somebody moderator or viewer.
