@@ -71,4 +71,4 @@ impl Codec {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

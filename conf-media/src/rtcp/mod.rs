@@ -16,7 +16,7 @@ mod walk;
 pub mod write;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use feedback::{FirEntries, Lost, Remb};
 pub use recorder::TransportRecorder;
@@ -52,7 +52,7 @@ pub enum RtcpError {
         /// Bytes there.
         length: usize,
     },
-    /// The padding count is no multiple of four from 4 to the length of the body.
+    /// The padding count is zero or larger than the body.
     #[error("RTCP padding of {padding} bytes in a body of {body}")]
     Padding {
         /// The last byte.

@@ -176,3 +176,10 @@ impl TransportRecorder {
         }
     }
 }
+
+#[cfg(test)]
+impl TransportRecorder {
+    pub(super) fn kept(&self) -> usize {
+        self.arrivals.len()
+    }
+}

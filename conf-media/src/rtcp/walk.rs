@@ -133,7 +133,8 @@ fn frame(bytes: &[u8]) -> Result<Frame<'_>, RtcpError> {
     if first & 0x20 != 0 {
         let padding = body.last().copied().unwrap_or_default();
         let error = RtcpError::Padding { padding, body: body.len() };
-        if padding == 0 || padding % 4 != 0 {
+        // No multiple of four is asked for: browsers pad transport-wide feedback by 1 to 3 bytes.
+        if padding == 0 {
             return Err(error);
         }
         let kept = body.len().checked_sub(usize::from(padding)).ok_or(error)?;

@@ -12,6 +12,9 @@ mod extension;
 mod header;
 pub(crate) mod read;
 mod repair;
+
+#[cfg(test)]
+pub(crate) mod random;
 #[cfg(test)]
 mod tests;
 
