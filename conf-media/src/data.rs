@@ -362,4 +362,4 @@ const DCEP_OPEN: u8 = 3;
 const DCEP_ACK: u8 = 2;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -55,6 +55,12 @@ impl Server {
         }
     }
 
+    /// What it shows.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
     fn start(&mut self, now: Instant, datagram: &[u8]) -> Result<(), DtlsError> {
         let Stage::Hello(reader) = &mut self.stage else { return Ok(()) };
         let Some(hello) = reader.push(datagram)? else { return Ok(()) };

@@ -160,4 +160,6 @@ const FIRST_RETRANSMISSION: Duration = Duration::from_millis(400);
 const RETRANSMISSIONS: usize = 6;
 
 #[cfg(test)]
+pub(crate) mod client;
+#[cfg(test)]
 mod tests;

@@ -1,1 +1,129 @@
-//! (being written)
+//! The threads and sockets over loopback: the one place in the engine where tests use real ones.
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "real sockets, real time")]
+
+use std::net::UdpSocket;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::egress::{Destination, RxBatch, TxBatch};
+
+fn loopback() -> MediaConfig {
+    MediaConfig { listen: "127.0.0.1:0".parse().unwrap(), advertise: Vec::new(), seed: 7 }
+}
+
+fn started() -> (Media, mpsc::Receiver<Event>) {
+    let (sender, events) = mpsc::channel();
+    let media = start(loopback(), Box::new(move |event| drop(sender.send(event)))).unwrap();
+    (media, events)
+}
+
+fn receiver() -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    socket
+}
+
+#[test]
+fn the_engine_starts_names_its_address_and_stops() {
+    let (media, _events) = started();
+    let [candidate] = media.candidates() else { panic!("{:?}", media.candidates()) };
+    assert!(candidate.ip().is_loopback() && candidate.port() != 0);
+    let clone = media.clone();
+    media.stop();
+    clone.stop(); // once more does no harm
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _holder = UdpSocket::bind(taken).unwrap();
+    let refused = start(MediaConfig { listen: taken, ..loopback() }, Box::new(|_| {})).unwrap_err();
+    assert_eq!(refused.to_string(), format!("media cannot listen on {taken} (UDP)"));
+    assert!(std::error::Error::source(&refused).is_some());
+}
+
+#[test]
+fn runs_of_different_sizes_arrive_in_one_batch_whole_and_in_order() {
+    let (first, second) = (receiver(), receiver());
+    let socket = batch::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut batch = TxBatch::new();
+    for number in 0..10u8 {
+        let to = Destination { slot: 0, address: first.local_addr().unwrap() };
+        assert!(batch.push(to, &[number; 1_000]));
+        let to = Destination { slot: 1, address: second.local_addr().unwrap() };
+        assert!(batch.push(to, &vec![number; 100 + usize::from(number % 2)]));
+    }
+    let mut sender = batch::Sender::new(false);
+    let sent = sender.send(&socket, &batch);
+    assert_eq!(sent.refused, 0);
+    assert!(sent.messages < 20, "runs go as one message each: {sent:?}");
+    let mut buffer = [0; 2_048];
+    for number in 0..10u8 {
+        assert_eq!(first.recv(&mut buffer).unwrap(), 1_000);
+        assert!(buffer[..1_000].iter().all(|&byte| byte == number));
+        assert_eq!(second.recv(&mut buffer).unwrap(), 100 + usize::from(number % 2));
+        assert_eq!(buffer[0], number);
+    }
+}
+
+#[test]
+fn a_destination_that_cannot_be_reached_does_not_hold_up_the_others() {
+    let good = receiver();
+    let socket = batch::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut batch = TxBatch::new();
+    let nowhere = Destination { slot: 0, address: "[2001:db8::1]:9".parse().unwrap() };
+    assert!(batch.push(nowhere, b"lost")); // another family than the socket's
+    assert!(batch.push(Destination { slot: 1, address: good.local_addr().unwrap() }, b"here"));
+    let sent = batch::Sender::new(false).send(&socket, &batch);
+    assert_eq!(sent, batch::Sent { messages: 1, refused: 1 });
+    let mut buffer = [0; 16];
+    assert_eq!(good.recv(&mut buffer).unwrap(), 4);
+}
+
+#[test]
+fn a_dual_stack_socket_speaks_ipv4_with_ipv4_peers() {
+    let Ok(socket) = batch::bind("[::]:0".parse().unwrap()) else { return }; // no IPv6 here
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    let peer = receiver();
+    peer.send_to(b"question", ("127.0.0.1", port)).unwrap();
+    let from = receive_one(&socket, b"question");
+    assert_eq!(from, peer.local_addr().unwrap());
+    let mut batch = TxBatch::new();
+    assert!(batch.push(Destination { slot: 0, address: from }, b"answer"));
+    assert_eq!(batch::Sender::new(true).send(&socket, &batch).messages, 1);
+    let mut buffer = [0; 16];
+    assert_eq!(peer.recv(&mut buffer).unwrap(), 6);
+}
+
+fn receive_one(socket: &socket2::Socket, wanted: &[u8]) -> SocketAddr {
+    let mut batch = RxBatch::new();
+    let mut receiver = batch::Receiver::new();
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        if receiver.receive(socket, &mut batch).unwrap() > 0 {
+            let (from, bytes) = batch.iter_mut().next().unwrap();
+            assert_eq!(bytes, wanted);
+            return from;
+        }
+    }
+    panic!("nothing came within 5 s");
+}
+
+#[test]
+fn a_full_socket_is_emptied_in_batches() {
+    let socket = batch::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let to = socket.local_addr().unwrap().as_socket().unwrap();
+    let peer = receiver();
+    for number in 0..100u8 {
+        peer.send_to(&[number], to).unwrap();
+    }
+    let mut batch = RxBatch::new();
+    let mut receiver = batch::Receiver::new();
+    assert_eq!(receiver.receive(&socket, &mut batch).unwrap(), RxBatch::SLOTS);
+    assert_eq!(receiver.receive(&socket, &mut batch).unwrap(), 100 - RxBatch::SLOTS);
+    let (from, bytes) = batch.iter_mut().next().unwrap();
+    assert_eq!((from, bytes[0]), (peer.local_addr().unwrap(), 64));
+    assert_eq!(receiver.receive(&socket, &mut batch).unwrap(), 0);
+    assert!(batch.is_empty());
+}
