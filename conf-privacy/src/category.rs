@@ -1,0 +1,298 @@
+//! Which kinds of personal data exist, why, and when they go.
+//!
+//! Each kind (Datenart) is declared once, as a constant, with exactly one purpose, one legal basis
+//! and one rule of erasure (DIN 66398, ISO/IEC 27555). What the privacy notice says is generated
+//! from these, and [`faults`] refuses a declaration that says too little.
+
+use std::time::Duration;
+
+/// One kind of personal data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    /// Its name everywhere, `session.chat`.
+    pub id: CategoryId,
+    /// What people call it.
+    pub label: Label,
+    /// What is stored of whom: one word a field.
+    pub fields: &'static [&'static str],
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What allows it.
+    pub basis: LegalBasis,
+    /// Where it is while it is.
+    pub place: Place,
+    /// When it goes.
+    pub rule: Rule,
+}
+
+/// The name of a category: lower-case words with dots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CategoryId(pub &'static str);
+
+/// A short text in both languages of the notice; the German one is authoritative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// German.
+    pub de: &'static str,
+    /// English.
+    pub en: &'static str,
+}
+
+/// What data is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Holding audio and video conferences.
+    Conference,
+    /// Keeping the service working and defending it.
+    Security,
+}
+
+/// What allows the processing (GDPR, Article 6(1)); public interest (e) does not occur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LegalBasis {
+    /// (a) The person agreed to this one purpose.
+    Consent,
+    /// (b) The conference itself could not be held without it.
+    Contract,
+    /// (c) A law demands it.
+    Law {
+        /// Which.
+        citation: &'static str,
+    },
+    /// (f) An interest that was weighed against the person's.
+    Interest {
+        /// Which.
+        interest: &'static str,
+    },
+}
+
+/// Where data is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In the memory of the server; never on a disk.
+    Memory,
+    /// In the person's own browser (TDDDG, section 25).
+    Browser {
+        /// Which storage.
+        storage: BrowserStorage,
+        /// The key, with `<code>` for the room's.
+        key: &'static str,
+    },
+}
+
+/// The storages of a browser that are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum BrowserStorage {
+    /// Gone with the tab.
+    Session,
+    /// Stays until it is removed.
+    Local,
+}
+
+/// When data goes: a term that starts with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rule {
+    /// What starts the term.
+    pub start: Start,
+    /// How long it may still be used.
+    pub period: Duration,
+    /// How long the erasure itself may take.
+    pub slack: Duration,
+}
+
+/// What starts the term of erasure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Start {
+    /// The connection it belongs to is closed.
+    ConnectionEnd,
+    /// The participant is no longer present.
+    Departure,
+    /// The meeting ended.
+    MeetingEnd,
+    /// The browser tab was closed, or the person left the meeting in it.
+    TabClosed,
+    /// The person takes it back.
+    Withdrawal,
+}
+
+/// What is wrong with a set of declarations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Two declarations have one name.
+    #[error("category {} is declared twice", .0.0)]
+    Twice(CategoryId),
+    /// The name is not made of lower-case words with dots.
+    #[error("category {:?} is not named in lower-case words with dots", .0.0)]
+    Name(CategoryId),
+    /// It does not say what is stored.
+    #[error("category {} names no field", .0.0)]
+    NoField(CategoryId),
+    /// A label is missing in one of the languages.
+    #[error("category {} lacks a label", .0.0)]
+    NoLabel(CategoryId),
+    /// A law without its citation, or an interest that is not named.
+    #[error("category {} does not say what its legal basis rests on", .0.0)]
+    NoReason(CategoryId),
+    /// What stays in the browser beyond the tab needs the person's consent.
+    #[error("category {} stays in the browser without consent", .0.0)]
+    StaysWithoutConsent(CategoryId),
+}
+
+/// Checks declarations that are to stand together; no fault: they may.
+#[must_use]
+pub fn faults(declarations: &[Declaration]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (index, declaration) in declarations.iter().enumerate() {
+        let id = declaration.id;
+        if declarations.iter().take(index).any(|earlier| earlier.id == id) {
+            faults.push(Fault::Twice(id));
+        }
+        faults.extend(faults_of(declaration));
+    }
+    faults
+}
+
+/// The category with this name.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Declaration> {
+    ALL.iter().find(|declaration| declaration.id.0 == id)
+}
+
+fn faults_of(declaration: &Declaration) -> impl Iterator<Item = Fault> {
+    let id = declaration.id;
+    let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let named = id.0.split('.').count() > 1 && id.0.split('.').all(word);
+    let label = !declaration.label.de.is_empty() && !declaration.label.en.is_empty();
+    let reason = match declaration.basis {
+        LegalBasis::Law { citation: text } | LegalBasis::Interest { interest: text } => {
+            !text.is_empty()
+        }
+        LegalBasis::Consent | LegalBasis::Contract => true,
+    };
+    let local = matches!(declaration.place, Place::Browser { storage: BrowserStorage::Local, .. });
+    let stays = local && declaration.basis != LegalBasis::Consent;
+    [
+        (!named).then_some(Fault::Name(id)),
+        (declaration.fields.is_empty()).then_some(Fault::NoField(id)),
+        (!label).then_some(Fault::NoLabel(id)),
+        (!reason).then_some(Fault::NoReason(id)),
+        stays.then_some(Fault::StaysWithoutConsent(id)),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// All categories there are.
+pub const ALL: &[Declaration] =
+    &[SESSION_NAME, SESSION_CHAT, SESSION_SECRET, NETWORK_ADDRESS, BROWSER_GUEST, BROWSER_NAME];
+
+/// Who took part: names, and what others saw of them in the list of participants.
+pub const SESSION_NAME: Declaration = Declaration {
+    id: CategoryId("session.name"),
+    label: Label { de: "Namen der Teilnehmenden", en: "Names of participants" },
+    fields: &["display_name", "role", "presence", "joined_at", "hand", "device_state"],
+    purpose: Purpose::Conference,
+    basis: LegalBasis::Contract,
+    place: Place::Memory,
+    rule: Rule { start: Start::MeetingEnd, period: Duration::ZERO, slack: MINUTE },
+};
+
+/// What was written in the chat, by whom and when.
+pub const SESSION_CHAT: Declaration = Declaration {
+    id: CategoryId("session.chat"),
+    label: Label { de: "Chat", en: "Chat" },
+    fields: &["text", "display_name", "sent_at"],
+    purpose: Purpose::Conference,
+    basis: LegalBasis::Contract,
+    place: Place::Memory,
+    rule: Rule { start: Start::MeetingEnd, period: Duration::ZERO, slack: MINUTE },
+};
+
+/// What proves that a browser belongs to a participant. Media tokens are not kept, only signed.
+pub const SESSION_SECRET: Declaration = Declaration {
+    id: CategoryId("session.secret"),
+    label: Label { de: "Zugangsgeheimnis der Teilnahme", en: "Secret of a participation" },
+    fields: &["participant_secret", "media_credentials"],
+    purpose: Purpose::Conference,
+    basis: LegalBasis::Contract,
+    place: Place::Memory,
+    rule: Rule { start: Start::Departure, period: Duration::ZERO, slack: MINUTE },
+};
+
+/// Where packets go to and requests come from; attempts are counted for a few minutes.
+pub const NETWORK_ADDRESS: Declaration = Declaration {
+    id: CategoryId("network.address"),
+    label: Label { de: "Netzwerkadressen", en: "Network addresses" },
+    fields: &["ip", "port"],
+    purpose: Purpose::Security,
+    basis: LegalBasis::Interest { interest: "delivering packets and limiting abuse" },
+    place: Place::Memory,
+    rule: Rule { start: Start::ConnectionEnd, period: TEN_MINUTES, slack: MINUTE },
+};
+
+/// Lets a reload of the page come back as the same participant.
+pub const BROWSER_GUEST: Declaration = Declaration {
+    id: CategoryId("browser.guest"),
+    label: Label { de: "Teilnahme im Browser-Tab", en: "Participation in the browser tab" },
+    fields: &["participant_id", "participant_secret"],
+    purpose: Purpose::Conference,
+    basis: LegalBasis::Contract,
+    place: Place::Browser { storage: BrowserStorage::Session, key: "conf.guest.<code>" },
+    rule: Rule { start: Start::TabClosed, period: Duration::ZERO, slack: Duration::ZERO },
+};
+
+/// Saves typing the name again, where the person ticked that.
+pub const BROWSER_NAME: Declaration = Declaration {
+    id: CategoryId("browser.name"),
+    label: Label { de: "Gemerkter Name im Browser", en: "Name remembered by the browser" },
+    fields: &["display_name"],
+    purpose: Purpose::Conference,
+    basis: LegalBasis::Consent,
+    place: Place::Browser { storage: BrowserStorage::Local, key: "conf.name" },
+    rule: Rule { start: Start::Withdrawal, period: Duration::ZERO, slack: Duration::ZERO },
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const TEN_MINUTES: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_category_says_what_why_and_until_when() {
+        assert_eq!(faults(ALL), []);
+        assert_eq!(find("session.chat"), Some(&SESSION_CHAT));
+        assert_eq!(find("session.mood"), None);
+    }
+
+    #[test]
+    fn a_declaration_that_says_too_little_is_refused() {
+        let id = CategoryId("x");
+        let bad = Declaration {
+            id,
+            label: Label { de: "X", en: "" },
+            fields: &[],
+            basis: LegalBasis::Law { citation: "" },
+            ..BROWSER_NAME
+        };
+        let expected = [
+            Fault::Name(id),
+            Fault::NoField(id),
+            Fault::NoLabel(id),
+            Fault::NoReason(id),
+            Fault::StaysWithoutConsent(id),
+        ];
+        assert_eq!(faults(&[bad]), expected);
+        assert_eq!(faults(&[SESSION_CHAT, SESSION_CHAT]), [Fault::Twice(SESSION_CHAT.id)]);
+    }
+
+    #[test]
+    fn nothing_of_a_session_outlives_the_meeting_by_more_than_a_minute() {
+        let session = ALL.iter().filter(|d| d.id.0.starts_with("session."));
+        for Declaration { rule, place, .. } in session {
+            assert!(rule.period + rule.slack <= MINUTE);
+            assert_eq!(*place, Place::Memory);
+        }
+    }
+}
