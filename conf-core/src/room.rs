@@ -29,7 +29,7 @@ pub struct Room {
 /// Whoever knows it may knock, so `Debug` does not print it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct RoomCode([u8; RoomCode::BYTES]);
+pub struct RoomCode([u8; Self::BYTES]);
 
 /// Why a text is not a room's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
