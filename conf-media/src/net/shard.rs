@@ -135,7 +135,10 @@ impl Thread {
         }
         engine.shard.flush(now, &mut engine.to_send);
         if !engine.to_send.is_empty() {
-            engine.sender.send(&self.socket, &engine.to_send);
+            let sent = engine.sender.send(&self.socket, &engine.to_send);
+            if sent.refused > 0 {
+                tracing::debug!(refused = sent.refused, "the socket did not take everything");
+            }
         }
         self.mirror.store(engine.shard.counters());
     }

@@ -179,16 +179,14 @@ impl Worker {
         }
     }
 
+    /// Only what is due already: a machine that asks for the past again waits for the next round.
     fn due(&mut self, now: Instant) {
-        while let Some(&(at, peer)) = self.timers.first() {
-            if at > now {
-                return;
-            }
-            self.timers.pop_first();
-            if let Some(peer) = self.peers.get_mut(&peer) {
+        let later = self.timers.split_off(&(now, PeerId(u64::MAX)));
+        for (_, id) in std::mem::replace(&mut self.timers, later) {
+            if let Some(peer) = self.peers.get_mut(&id) {
                 peer.timer = None;
             }
-            self.drive(peer, |transport| transport.handle_timeout(now));
+            self.drive(id, |transport| transport.handle_timeout(now));
         }
     }
 
