@@ -1,0 +1,178 @@
+//! What clients are told about participants, tracks, the room and this server.
+
+use livekit_protocol as proto;
+
+use super::participant::{Participant, Published};
+use super::token::Grants;
+use super::types::Source;
+use crate::codec::Codec;
+use crate::command::{Kind, Publication, TrackId};
+
+/// The sid of a track; native clients abort on another prefix.
+pub(super) fn track_sid(track: TrackId) -> String {
+    format!("TR_{:016x}", track.0)
+}
+
+/// A participant with all its live tracks: one that is missing counts as unpublished.
+pub(super) fn participant(participant: &Participant) -> proto::ParticipantInfo {
+    let profile = &participant.profile;
+    proto::ParticipantInfo {
+        sid: profile.sid.clone(),
+        identity: profile.identity.reveal().to_owned(),
+        state: profile.state.into(),
+        tracks: participant.live_tracks().map(|track| track.info.clone()).collect(),
+        metadata: profile.metadata.clone(),
+        joined_at: profile.joined.as_second(),
+        joined_at_ms: profile.joined.as_millisecond(),
+        name: profile.name.clone(),
+        version: profile.version,
+        permission: Some(permission(&profile.grants)),
+        is_publisher: participant.live_tracks().next().is_some(),
+        kind: proto::participant_info::Kind::Standard.into(),
+        attributes: profile.attributes.clone(),
+        client_protocol: profile.client.client_protocol,
+        capabilities: profile.client.capabilities.clone(),
+        ..Default::default()
+    }
+}
+
+/// Without it a client refuses to publish by itself.
+fn permission(grants: &Grants) -> proto::ParticipantPermission {
+    proto::ParticipantPermission {
+        can_subscribe: grants.can_subscribe(),
+        can_publish: grants.can_publish(),
+        can_publish_data: grants.can_publish_data(),
+        can_publish_sources: grants.can_publish_sources.iter().map(|s| s.to_wire()).collect(),
+        hidden: grants.hidden,
+        can_update_metadata: grants.can_update_own_metadata(),
+        ..Default::default()
+    }
+}
+
+/// A track as its publisher announced it.
+#[expect(deprecated, reason = "clients still read `simulcast`, `layers`, `disable_dtx`, `stereo`")]
+pub(super) fn announced(id: TrackId, request: &proto::AddTrackRequest) -> proto::TrackInfo {
+    let audio = request.r#type == i32::from(proto::TrackType::Audio);
+    let codec = request.simulcast_codecs.first();
+    let layers = match codec {
+        Some(codec) if !codec.layers.is_empty() => &codec.layers,
+        _ => &request.layers,
+    };
+    let mime = match codec.map(|codec| codec.codec.as_str()).filter(|name| !name.is_empty()) {
+        Some(name) => mime_of_name(audio, name),
+        None if audio => "audio/opus".to_owned(),
+        None => String::new(),
+    };
+    proto::TrackInfo {
+        sid: track_sid(id),
+        r#type: request.r#type,
+        name: request.name.clone(),
+        muted: request.muted,
+        width: request.width,
+        height: request.height,
+        simulcast: layers.len() > 1,
+        disable_dtx: request.disable_dtx,
+        source: request.source,
+        layers: layers.clone(),
+        mime_type: mime.clone(),
+        codecs: vec![proto::SimulcastCodecInfo {
+            mime_type: mime,
+            cid: request.cid.clone(),
+            layers: layers.clone(),
+            ..Default::default()
+        }],
+        stereo: request.stereo,
+        disable_red: request.disable_red,
+        encryption: request.encryption,
+        stream: request.stream.clone(),
+        audio_features: request.audio_features.clone(),
+        backup_codec_policy: request.backup_codec_policy,
+        packet_trailer_features: request.packet_trailer_features.clone(),
+        version: Some(proto::TimedVersion { unix_micro: 0, ticks: 1 }),
+        ..Default::default()
+    }
+}
+
+/// Completes a track's description from the offer that carries it.
+#[expect(deprecated, reason = "clients still read `simulcast`")]
+pub(super) fn negotiated(track: &mut Published, publication: &Publication, sdp_cid: &str) {
+    let info = &mut track.info;
+    let mid = publication.mid.as_str();
+    info.mid = mid.to_owned();
+    if let Some(payload) = publication.codecs.first() {
+        info.mime_type = mime(payload.codec).to_owned();
+    }
+    info.simulcast = publication.kind == Kind::Video && publication.encodings.len() > 1;
+    if let Some(version) = &mut info.version {
+        version.ticks = version.ticks.saturating_add(1);
+    }
+    let mime_type = info.mime_type.clone();
+    if let Some(codec) = info.codecs.first_mut() {
+        codec.mime_type = mime_type;
+        codec.mid = mid.to_owned();
+        if sdp_cid != track.cid {
+            codec.sdp_cid = sdp_cid.to_owned();
+        }
+    }
+}
+
+/// This server, as clients compare it: a version that they know, a protocol below the one that
+/// expects negotiated data channels.
+pub(super) fn server() -> proto::ServerInfo {
+    proto::ServerInfo {
+        edition: proto::server_info::Edition::Standard.into(),
+        version: SERVER_VERSION.to_owned(),
+        protocol: SERVER_PROTOCOL,
+        ..Default::default()
+    }
+}
+
+/// What may be published; the first of a kind is what clients fall back to.
+pub(super) fn codecs() -> Vec<proto::Codec> {
+    let codecs = ["audio/opus", "video/VP8", "video/H264", "video/VP9", "video/AV1"];
+    let codec = |mime: &str| proto::Codec { mime: mime.to_owned(), fmtp_line: String::new() };
+    codecs.into_iter().map(codec).collect()
+}
+
+/// Audio or video; `None` for a data track.
+pub(super) fn kind(number: i32) -> Option<Kind> {
+    match proto::TrackType::try_from(number) {
+        Ok(proto::TrackType::Audio) => Some(Kind::Audio),
+        Ok(proto::TrackType::Video) => Some(Kind::Video),
+        _ => None,
+    }
+}
+
+/// The source that a request names, if it fits the kind.
+pub(super) fn source(request: &proto::AddTrackRequest, kind: Kind) -> Source {
+    let source = Source::from_wire(request.source);
+    let audio = matches!(source, Source::Microphone | Source::ScreenShareAudio);
+    if source == Source::Unknown || audio == (kind == Kind::Audio) {
+        source
+    } else {
+        Source::Unknown
+    }
+}
+
+fn mime(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "audio/opus",
+        Codec::Vp8 => "video/VP8",
+        Codec::Vp9 { .. } => "video/VP9",
+        Codec::H264 { .. } => "video/H264",
+        Codec::Av1 { .. } => "video/AV1",
+    }
+}
+
+fn mime_of_name(audio: bool, name: &str) -> String {
+    if audio { format!("audio/{name}") } else { format!("video/{}", name.to_ascii_uppercase()) }
+}
+
+/// The release that is matched.
+pub(super) const SERVER_VERSION: &str = "1.13.5";
+/// 18 and above mean negotiated data channels.
+pub(super) const SERVER_PROTOCOL: i32 = 17;
+/// Seconds; zero would stop or kill clients.
+pub(super) const PING_INTERVAL: i32 = 5;
+/// Seconds without a pong after which a client reconnects.
+pub(super) const PING_TIMEOUT: i32 = 15;
