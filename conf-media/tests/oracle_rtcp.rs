@@ -161,23 +161,28 @@ fn both(random: &mut Random, out: &mut Vec<u8>, theirs: &mut Vec<Theirs>) {
 }
 
 #[test]
-fn both_implementations_write_the_same_bytes_and_the_other_reads_ours() {
+fn the_other_implementation_reads_what_we_write_and_writes_reports_and_requests_alike() {
     let mut random = Random(1);
+    let mut same = 0;
     for round in 0..ROUNDS {
         let (mut out, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..=random.below(4) {
             both(&mut random, &mut out, &mut theirs);
         }
-        // The other writes an empty reason for leaving into a BYE, we leave it out.
-        if !theirs.iter().any(|packet| packet.as_any().is::<Goodbye>()) {
-            let expected = rtcp::packet::marshal(&theirs).unwrap();
-            let different = out.iter().zip(&expected).position(|(a, b)| a != b);
-            assert_eq!((different, out.len()), (None, expected.len()), "round {round}");
+        // The other writes an empty reason into a BYE, which we leave out, and counts the padding
+        // behind the items of a description, where RFC 3550, section 6.5, wants zeros.
+        let differs = |packet: &Theirs| {
+            packet.as_any().is::<Goodbye>() || packet.as_any().is::<SourceDescription>()
+        };
+        if !theirs.iter().any(differs) {
+            assert_eq!(out, rtcp::packet::marshal(&theirs).unwrap(), "round {round}");
+            same += 1;
         }
         let read = rtcp::packet::unmarshal(&mut &out[..]).unwrap();
         assert!(read == theirs, "round {round}");
         assert_eq!(walk(&out).map(Result::unwrap).count(), theirs.len());
     }
+    assert!(same > ROUNDS / 4, "only {same} compounds were compared");
 }
 
 /// A packet of ours as the other crate would have it, from what our reader says.
