@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::hello::Reader;
 use super::{Certificate, Dtls, DtlsError, MTU, Output, fingerprint};
 use crate::command::Fingerprint;
-use crate::srtp::{Keys, MasterKey, Profile};
+use crate::srtp::{Keys, Profile};
 
 /// One handshake; holds no state of the backend until a sound ClientHello is there.
 pub struct Server {
@@ -214,7 +214,8 @@ impl Handshake {
                     ::dimpl::SrtpProfile::AES128_CM_SHA1_80 => Profile::AesCm128HmacSha1_80,
                     _ => return Err(DtlsError::NoKeys),
                 };
-                self.keys = Some(keys(profile, &material).ok_or(DtlsError::NoKeys)?);
+                let keys = Keys::from_exporter(profile, &material, true);
+                self.keys = Some(keys.map_err(|_| DtlsError::NoKeys)?);
             }
             other => return common(other),
         }
@@ -243,25 +244,6 @@ fn common(output: ::dimpl::Output<'_>) -> Result<Step, DtlsError> {
             return Err(DtlsError::Backend { reason });
         }
         _ => Step::Again,
-    })
-}
-
-/// Client key, server key, client salt, server salt (RFC 5764, section 4.2); we are the server.
-fn keys(profile: Profile, material: &[u8]) -> Option<Keys> {
-    let (key, salt) = match profile {
-        Profile::AeadAes128Gcm => (16, 12),
-        Profile::AeadAes256Gcm => (32, 12),
-        Profile::AesCm128HmacSha1_80 => (16, 14),
-    };
-    let (client_key, rest) = material.split_at_checked(key)?;
-    let (server_key, rest) = rest.split_at_checked(key)?;
-    let (client_salt, rest) = rest.split_at_checked(salt)?;
-    let (server_salt, rest) = rest.split_at_checked(salt)?;
-    let master = |key: &[u8], salt: &[u8]| MasterKey { key: key.to_vec(), salt: salt.to_vec() };
-    rest.is_empty().then(|| Keys {
-        profile,
-        local: master(server_key, server_salt),
-        remote: master(client_key, client_salt),
     })
 }
 

@@ -260,9 +260,9 @@ fn numbers(bytes: &[u8]) -> Option<Vec<u16>> {
 
 /// GCM wherever it is offered, whatever the peer's order.
 fn best(offered: &[u16]) -> Option<Profile> {
-    [(8, Profile::AeadAes256Gcm), (7, Profile::AeadAes128Gcm), (1, Profile::AesCm128HmacSha1_80)]
+    [Profile::AeadAes256Gcm, Profile::AeadAes128Gcm, Profile::AesCm128HmacSha1_80]
         .into_iter()
-        .find_map(|(number, profile)| offered.contains(&number).then_some(profile))
+        .find(|profile| offered.contains(&profile.to_dtls()))
 }
 
 /// The message as one record, under the number of the record that completed it.
