@@ -35,5 +35,7 @@ pub mod slab;
 pub mod srtp;
 pub mod stats;
 pub mod stun;
+#[cfg(any(test, feature = "test-util"))]
+pub mod test_util;
 pub mod time;
 pub mod track;

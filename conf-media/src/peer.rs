@@ -1,1 +1,129 @@
-//! (being written)
+//! One remote transport: its path, its keys, the sources it sends and the edges it receives.
+
+mod sources;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::command::PeerId;
+use crate::egress::Destination;
+use crate::forward::Edge;
+use crate::ice;
+use crate::rtcp::TransportRecorder;
+use crate::slab::Key;
+use crate::srtp::{Keys, Opener, Sealer, SrtpError};
+use crate::track::Track;
+
+pub(crate) use sources::{Binding, Role, Sources, by_extensions, only_encoding};
+
+/// What a shard knows of one peer.
+#[derive(Debug)]
+pub struct Peer {
+    pub(crate) id: PeerId,
+    pub(crate) agent: ice::Agent,
+    pub(crate) sources: Sources,
+    pub(crate) published: Vec<Key<Track>>,
+    pub(crate) received: Vec<Key<Edge>>,
+    pub(crate) upstream: Upstream,
+    slot: u32,
+    opener: Option<Opener>,
+    sealer: Option<Sealer>,
+    finished: Vec<Finished>,
+}
+
+/// What is reported to the peer about what it sends.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    /// Our synchronisation source in reports and requests.
+    pub(crate) ssrc: u32,
+    /// Arrival of its packets, if it negotiated transport-wide feedback.
+    pub(crate) recorder: TransportRecorder,
+    /// Header-extension id of the transport-wide sequence number.
+    pub(crate) transport_cc: Option<u8>,
+    /// When the next receiver report is due.
+    pub(crate) report_at: Option<Instant>,
+}
+
+/// Where a synchronisation source stopped, so that another edge with it goes on behind: a
+/// sequence number must never be sealed twice with different content.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    pub(crate) ssrc: u32,
+    pub(crate) last: u16,
+}
+
+impl Peer {
+    /// A peer whose checks are not answered yet, with the source of our reports to it.
+    pub(crate) fn new(id: PeerId, agent: ice::Agent, report_ssrc: u32) -> Self {
+        Self {
+            id,
+            agent,
+            sources: Sources::default(),
+            published: Vec::new(),
+            received: Vec::new(),
+            upstream: Upstream {
+                ssrc: report_ssrc,
+                recorder: TransportRecorder::new(),
+                transport_cc: None,
+                report_at: None,
+            },
+            slot: Destination::NO_SLOT,
+            opener: None,
+            sealer: None,
+            finished: Vec::new(),
+        }
+    }
+
+    /// The dense number under which its runs are collected.
+    pub(crate) fn set_slot(&mut self, slot: u32) {
+        self.slot = slot;
+    }
+
+    /// The handshake gave these keys.
+    pub(crate) fn set_keys(&mut self, keys: &Keys) -> Result<(), SrtpError> {
+        let opener = Opener::new(keys.profile, &keys.remote)?;
+        let sealer = Sealer::new(keys.profile, &keys.local)?;
+        self.opener = Some(opener);
+        self.sealer = Some(sealer);
+        Ok(())
+    }
+
+    /// Opens what it sends; `None` before the handshake.
+    pub(crate) fn opener(&mut self) -> Option<&mut Opener> {
+        self.opener.as_mut()
+    }
+
+    /// Where and with what to send; `None` while nothing may be sent.
+    pub(crate) fn path(&mut self) -> Option<(Destination, &mut Sealer)> {
+        let address = self.agent.address()?;
+        Some((Destination { slot: self.slot, address }, self.sealer.as_mut()?))
+    }
+
+    /// Media can be sent to it.
+    pub(crate) fn is_reachable(&self) -> bool {
+        self.sealer.is_some() && self.agent.address().is_some()
+    }
+
+    /// Where unprotected datagrams (handshake) go.
+    pub(crate) fn destination(&self) -> Option<Destination> {
+        let address: SocketAddr = self.agent.address()?;
+        Some(Destination { slot: self.slot, address })
+    }
+
+    /// A source of ours towards it ends with this sequence number.
+    pub(crate) fn finish(&mut self, ssrc: u32, last: u16) {
+        self.finished.retain(|finished| finished.ssrc != ssrc);
+        if self.finished.len() >= MAX_FINISHED {
+            self.finished.remove(0);
+        }
+        self.finished.push(Finished { ssrc, last });
+    }
+
+    /// The last sequence number sealed with a source that ended.
+    pub(crate) fn resume(&self, ssrc: u32) -> Option<u16> {
+        self.finished.iter().find(|finished| finished.ssrc == ssrc).map(|finished| finished.last)
+    }
+}
+
+/// Ended sources that are remembered; signalling numbers new ones, so reuse is rare.
+const MAX_FINISHED: usize = 512;

@@ -1,1 +1,149 @@
-//! (being written)
+//! One published track: its encodings with their recent packets, and who receives it.
+
+pub mod ring;
+
+use std::time::{Duration, Instant};
+
+use crate::command::{Kind, Payload, Publication, TrackId};
+use crate::forward::Edge;
+use crate::forward::keyframe::KeyframeGate;
+use crate::forward::layers::Layers;
+use crate::forward::rewrite::SenderClock;
+use crate::forward::speaker::Speaker;
+use crate::peer::Peer;
+use crate::seq::{Missing, MissingPackets, ReceiverStats, Unwrapper};
+use crate::slab::Key;
+
+use ring::Ring;
+
+/// What a shard knows of one track.
+#[derive(Debug)]
+pub struct Track {
+    pub(crate) id: TrackId,
+    pub(crate) publisher: Key<Peer>,
+    pub(crate) publication: Publication,
+    pub(crate) muted: bool,
+    pub(crate) live: bool,
+    pub(crate) layers: Layers,
+    pub(crate) encodings: Vec<Encoding>,
+    pub(crate) edges: Vec<Key<Edge>>,
+    pub(crate) speaker: Option<Speaker>,
+}
+
+/// One encoding of a track as it arrives.
+#[derive(Debug)]
+pub(crate) struct Encoding {
+    pub(crate) ssrc: Option<u32>,
+    pub(crate) ring: Ring,
+    pub(crate) numbers: Unwrapper,
+    pub(crate) stats: ReceiverStats,
+    pub(crate) missing: MissingPackets,
+    pub(crate) gate: KeyframeGate,
+    /// The publisher's latest sender report, and when it came.
+    pub(crate) report: Option<(SenderClock, Instant)>,
+    /// When its latest keyframe began.
+    pub(crate) keyframe_at: Option<Instant>,
+    /// Packets in a row that were too late: the source has begun anew without saying so.
+    pub(crate) late_in_row: u32,
+    /// Of [`MissingPackets::given_up`], what was already answered with a keyframe.
+    pub(crate) given_up: u64,
+}
+
+impl Track {
+    /// A track before its first packet.
+    pub(crate) fn new(id: TrackId, publisher: Key<Peer>, publication: Publication) -> Self {
+        let encodings = encodings(&publication);
+        let speaker = (publication.kind == Kind::Audio).then(Speaker::new);
+        Self {
+            id,
+            publisher,
+            publication,
+            muted: false,
+            live: false,
+            layers: Layers::default(),
+            encodings,
+            edges: Vec::new(),
+            speaker,
+        }
+    }
+
+    /// The track is described anew, with other encodings.
+    pub(crate) fn restart(&mut self, publication: Publication) {
+        self.encodings = encodings(&publication);
+        self.layers = Layers::default();
+        self.publication = publication;
+    }
+
+    /// The description of a payload type, if it is one of the track's and no repair.
+    pub(crate) fn codec(&self, payload_type: u8) -> Option<&Payload> {
+        self.publication.codecs.iter().find(|codec| codec.payload_type == payload_type)
+    }
+
+    /// The payload type whose retransmissions have this one.
+    pub(crate) fn repaired_type(&self, payload_type: u8) -> Option<u8> {
+        let codecs = &self.publication.codecs;
+        codecs.iter().find(|codec| codec.rtx == Some(payload_type)).map(|codec| codec.payload_type)
+    }
+
+    /// Ticks per second of its RTP clock; all payload types of a section share it in practice.
+    pub(crate) fn clock_rate(&self) -> u32 {
+        self.publication.codecs.first().map_or(90_000, |codec| codec.clock_rate)
+    }
+
+    /// It is video: streams begin at keyframes.
+    pub(crate) fn is_video(&self) -> bool {
+        self.publication.kind == Kind::Video
+    }
+}
+
+fn encodings(publication: &Publication) -> Vec<Encoding> {
+    let count = publication.encodings.len();
+    (0..count).map(|index| Encoding::new(publication, index, count)).collect()
+}
+
+impl Encoding {
+    fn new(publication: &Publication, index: usize, count: usize) -> Self {
+        let clock_rate = publication.codecs.first().map_or(90_000, |codec| codec.clock_rate);
+        let slots = match publication.kind {
+            Kind::Audio => AUDIO_SLOTS,
+            Kind::Video if index + 1 < count => LOW_SLOTS,
+            Kind::Video => VIDEO_SLOTS,
+        };
+        let how = match publication.kind {
+            Kind::Audio => Missing { reach: 32, most: 32, tries: 3, ..Missing::default() },
+            Kind::Video => Missing::default(),
+        };
+        Self {
+            ssrc: publication.encodings.get(index).and_then(|encoding| encoding.ssrc),
+            ring: Ring::new(slots),
+            numbers: Unwrapper::default(),
+            stats: ReceiverStats::new(clock_rate),
+            missing: MissingPackets::new(how),
+            gate: KeyframeGate::new(KEYFRAME_INTERVAL),
+            report: None,
+            keyframe_at: None,
+            late_in_row: 0,
+            given_up: 0,
+        }
+    }
+
+    /// The source begins anew: another one was bound, or its numbers jumped.
+    pub(crate) fn restart(&mut self) {
+        self.ring.clear();
+        self.numbers = Unwrapper::default();
+        self.missing.reset();
+        self.report = None;
+        self.keyframe_at = None;
+        self.late_in_row = 0;
+        self.given_up = self.missing.given_up();
+    }
+}
+
+/// At most one keyframe request of an encoding in this time.
+pub const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+/// More than a second of Opus.
+const AUDIO_SLOTS: usize = 64;
+/// Several seconds of a small picture.
+const LOW_SLOTS: usize = 256;
+/// About three seconds of 720p.
+const VIDEO_SLOTS: usize = 512;

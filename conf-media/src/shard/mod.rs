@@ -1,15 +1,33 @@
 //! The machine of one media thread: datagrams and commands in, sealed datagrams and events out.
+//!
+//! Peers, tracks and edges live in dense slabs; a datagram finds its peer by the address that ICE
+//! has validated, and by nothing else. A shard has no lock, reads no clock and, once its rings are
+//! there, allocates nothing for a packet.
 
-use std::collections::VecDeque;
+mod commands;
+mod feedback;
+pub(crate) mod hash;
+pub(crate) mod outbox;
+mod receive;
+mod timers;
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::command::{Command, Event, PeerId};
+use crate::command::{Command, Event, PeerId, TrackId};
 use crate::egress::{RxBatch, TxBatch};
+use crate::forward::{Downstream, Edge};
+use crate::peer::Peer;
+use crate::slab::{Key, Slab};
 use crate::stats::{Counters, DropReason};
 use crate::time::Now;
+use crate::track::Track;
+
+use hash::Seeded;
+use outbox::Outbox;
 
 /// What a shard is made with.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +63,8 @@ pub enum Output {
         /// The whole UDP payload.
         bytes: Bytes,
     },
-    /// Something the control plane wants to know.
+    /// Something the control plane wants to know. [`Event::Connected`] and [`Event::Failed`] are
+    /// not among them: whoever does the handshake reports those.
     Event(Event),
 }
 
@@ -62,8 +81,8 @@ pub enum Refusal {
     /// No such track.
     #[error("the track is unknown")]
     UnknownTrack,
-    /// The peer or its user name is there already.
-    #[error("the peer exists already")]
+    /// The peer or its user name is there already, or the track is another peer's.
+    #[error("the peer, its user name or the track exists already")]
     Duplicate,
     /// The peer has no address to send to.
     #[error("the peer has no validated address")]
@@ -84,16 +103,41 @@ pub enum Refusal {
 /// The machine of one media thread.
 #[derive(Debug)]
 pub struct Shard {
-    outputs: VecDeque<Output>,
-    egress: TxBatch,
-    counters: Counters,
+    seed: u64,
+    peers: Slab<Peer>,
+    tracks: Slab<Track>,
+    edges: Slab<Edge>,
+    peer_ids: HashMap<PeerId, Key<Peer>, Seeded>,
+    track_ids: HashMap<TrackId, Key<Track>, Seeded>,
+    /// Addresses that ICE has validated; bounded by [`crate::ice::MAX_PATHS`] a peer.
+    addresses: HashMap<SocketAddr, Key<Peer>, Seeded>,
+    /// Our user name fragments; two a peer.
+    ufrags: HashMap<String, Key<Peer>, Seeded>,
+    out: Outbox,
+    /// When the timers are looked at next.
+    tick: Option<Instant>,
+    /// Sequence numbers to ask a publisher for.
+    missing: Vec<u16>,
 }
 
 impl Shard {
     /// A shard without peers.
     #[must_use]
-    pub fn new(_config: ShardConfig) -> Self {
-        Self { outputs: VecDeque::new(), egress: TxBatch::new(), counters: Counters::default() }
+    pub fn new(config: ShardConfig) -> Self {
+        let seeded = Seeded(config.seed);
+        Self {
+            seed: config.seed,
+            peers: Slab::new(),
+            tracks: Slab::new(),
+            edges: Slab::new(),
+            peer_ids: HashMap::with_hasher(seeded),
+            track_ids: HashMap::with_hasher(seeded),
+            addresses: HashMap::with_hasher(seeded),
+            ufrags: HashMap::with_hasher(seeded),
+            out: Outbox::new(),
+            tick: None,
+            missing: Vec::with_capacity(512),
+        }
     }
 
     /// Takes one datagram or command.
@@ -103,12 +147,15 @@ impl Shard {
     pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<(), Refusal> {
         match input {
             Input::Datagram { from, bytes, arrival } => {
-                let _ = (now, from, arrival);
-                self.counters.datagrams_in += 1;
-                self.counters.bytes_in += bytes.len() as u64;
-                Ok(())
+                self.out.counters.datagrams_in += 1;
+                self.out.counters.bytes_in += bytes.len() as u64;
+                let taken = self.datagram(now, from, bytes, arrival);
+                if let Err(reason) = taken {
+                    self.out.counters.drop_one(reason);
+                }
+                taken.map_err(Refusal::Dropped)
             }
-            Input::Command(_) => Ok(()),
+            Input::Command(command) => self.command(now, command),
         }
     }
 
@@ -125,27 +172,41 @@ impl Shard {
     /// `handle`, `handle_batch` and `handle_timeout`.
     pub fn flush(&mut self, _now: Now, batch: &mut TxBatch) {
         batch.clear();
-        std::mem::swap(&mut self.egress, batch);
-        self.counters.bytes_out += batch.bytes_used() as u64;
+        std::mem::swap(&mut self.out.egress, batch);
+        self.out.counters.bytes_out += batch.bytes_used() as u64;
     }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, _now: Now) {}
+    pub fn handle_timeout(&mut self, now: Now) {
+        if self.tick.is_some_and(|at| now.mono >= at) {
+            self.run_timers(now);
+            self.tick = (!self.peers.is_empty()).then(|| now.mono + TICK);
+        }
+    }
 
     /// The next output, until `None`.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.out.outputs.pop_front()
     }
 
     /// When to call [`Shard::handle_timeout`]; `None` while nothing waits.
     #[must_use]
     pub fn timeout(&self) -> Option<Instant> {
-        None
+        self.tick
     }
 
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> &Counters {
-        &self.counters
+        &self.out.counters
+    }
+
+    /// The part that sends, and beside it the tracks.
+    fn downstream(&mut self, now: Now) -> (&mut Slab<Track>, Downstream<'_>) {
+        let Self { tracks, edges, peers, out, .. } = self;
+        (tracks, Downstream { now, edges, peers, out })
     }
 }
+
+/// How often losses, reports and gates are looked at; requests wait for half of it on average.
+const TICK: std::time::Duration = std::time::Duration::from_millis(10);

@@ -1,0 +1,415 @@
+//! One track at one subscriber: how its packets are rewritten there, and what was sent.
+
+use std::time::{Duration, Instant};
+
+use crate::codec::Codec;
+use crate::codec::vp8;
+use crate::command::{Extensions, Kind, Payload, Publication, Subscription};
+use crate::peer::Peer;
+use crate::rtp::{Header, View};
+use crate::slab::Key;
+use crate::track::Track;
+use crate::track::ring::Stored;
+
+use super::resend::{Again, Epoch, Record};
+use super::rewrite::{Rewriter, Splice};
+
+/// One track at one subscriber.
+#[derive(Debug)]
+pub struct Edge {
+    pub(crate) track: Key<Track>,
+    pub(crate) subscriber: Key<Peer>,
+    pub(crate) subscription: Subscription,
+    pub(crate) paused: bool,
+    /// The encoding that is sent; `None` while waiting for a place to begin.
+    pub(crate) source: Option<usize>,
+    pub(crate) report: EdgeReport,
+    formats: Vec<Format>,
+    extensions: ExtensionMap,
+    stream: Stream,
+}
+
+/// The numbering of what is sent.
+#[derive(Debug)]
+struct Stream {
+    rewriter: Rewriter,
+    vp8: vp8::Rewriter,
+    epoch: Epoch,
+    /// Newest frame number sent in a dependency descriptor.
+    frame: Option<u16>,
+    /// The encoding that timestamps were last rewritten from.
+    timeline: Option<usize>,
+    record: Record,
+    repair_sequence: u16,
+}
+
+/// What sender reports say about an edge.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct EdgeReport {
+    /// When the next one is due; `None` before the first packet.
+    pub(crate) due: Option<Instant>,
+    pub(crate) packets: u32,
+    pub(crate) octets: u32,
+    /// Middle bits of the last one's NTP time, and when it went out.
+    pub(crate) sent: Option<(u32, Instant)>,
+    pub(crate) round_trip: Option<Duration>,
+}
+
+/// One payload type of the publisher in the subscriber's numbering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Format {
+    from: u8,
+    pub(crate) to: u8,
+    pub(crate) repair: Option<u8>,
+    resend: bool,
+}
+
+/// Header extensions that are carried over, publisher's id to subscriber's.
+#[derive(Clone, Copy, Debug, Default)]
+struct ExtensionMap {
+    pairs: [(u8, u8); CARRIED],
+    descriptor: Option<(u8, u8)>,
+    mid: Option<u8>,
+}
+
+/// A packet as it leaves: everything that differs from the one in the ring.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rewritten {
+    pub(crate) header: Header,
+    numbers: Option<vp8::Numbers>,
+    frame_offset: u16,
+    /// Original sequence number, in front of the payload of a retransmission.
+    original: Option<u16>,
+}
+
+impl Edge {
+    /// An edge that waits; its first packet follows the sequence numbers in `last`: of media and
+    /// of retransmissions.
+    pub(crate) fn new(
+        track: (Key<Track>, &Publication),
+        subscriber: Key<Peer>,
+        subscription: Subscription,
+        last: (u16, u16),
+    ) -> Self {
+        let (track, publication) = track;
+        let (last, last_repair) = last;
+        let mut edge = Self {
+            track,
+            subscriber,
+            paused: false,
+            source: None,
+            report: EdgeReport::default(),
+            formats: Vec::new(),
+            extensions: ExtensionMap::default(),
+            stream: Stream {
+                rewriter: Rewriter::new(last),
+                vp8: vp8::Rewriter::new(),
+                epoch: Epoch::default(),
+                frame: None,
+                timeline: None,
+                record: Record::new(match publication.kind {
+                    Kind::Audio => AUDIO_RECORD,
+                    Kind::Video => VIDEO_RECORD,
+                }),
+                repair_sequence: last_repair,
+            },
+            subscription,
+        };
+        edge.describe(publication);
+        edge
+    }
+
+    /// Publication or subscription changed: the mapping is made anew. What was sent before is not
+    /// sent again, for it would not be the same bytes.
+    pub(crate) fn describe(&mut self, publication: &Publication) {
+        self.stream.record.clear();
+        self.formats = formats(&publication.codecs, &self.subscription.codecs);
+        self.extensions = ExtensionMap::new(publication.extensions, self.subscription.extensions);
+    }
+
+    /// From now on nothing is sent until another beginning.
+    pub(crate) fn stop(&mut self) {
+        self.source = None;
+    }
+
+    /// The packets of an encoding are gone, and its timestamps begin anew.
+    pub(crate) fn forget(&mut self, encoding: usize) {
+        self.stream.record.forget(encoding);
+        if self.source == Some(encoding) {
+            self.source = None;
+        }
+        if self.stream.timeline == Some(encoding) {
+            self.stream.timeline = None;
+        }
+    }
+
+    /// Sending goes on, or begins, with this packet of an encoding.
+    pub(crate) fn begin(
+        &mut self,
+        now: Instant,
+        encoding: usize,
+        splice: Splice,
+        first: &Stored<'_>,
+    ) {
+        let stream = &mut self.stream;
+        stream.rewriter.splice(now, splice);
+        stream.vp8.switch();
+        let number = self.extensions.frame_number(first);
+        let frame_offset = match (stream.frame, number) {
+            (Some(last), Some(first)) => last.wrapping_add(1).wrapping_sub(first),
+            _ => 0,
+        };
+        stream.epoch =
+            Epoch { encoding, timestamp_offset: stream.rewriter.timestamp(0), frame_offset };
+        stream.record.begin(stream.epoch);
+        stream.timeline = Some(encoding);
+        self.source = Some(encoding);
+    }
+
+    /// How a packet leaves; `None` if it is not part of the stream (too old, or left out).
+    pub(crate) fn rewrite(&mut self, format: Format, packet: &Stored<'_>) -> Option<Rewritten> {
+        let stream = &mut self.stream;
+        let sequence = stream.rewriter.sequence(packet.sequence)?;
+        let view = &packet.entry.view;
+        let numbers = match &packet.entry.picture.vp8 {
+            Some(descriptor) => Some(stream.vp8.forward(descriptor)?),
+            None => None,
+        };
+        let header = Header {
+            marker: view.marker,
+            payload_type: format.to,
+            sequence: low_16(sequence),
+            timestamp: stream.rewriter.timestamp(view.timestamp),
+            ssrc: self.subscription.ssrc,
+        };
+        let frame_offset = stream.epoch.frame_offset;
+        Some(Rewritten { header, numbers, frame_offset, original: None })
+    }
+
+    /// A packet was handed to the sockets.
+    pub(crate) fn sent(&mut self, now: Instant, packet: &Stored<'_>, rewritten: &Rewritten) {
+        let stream = &mut self.stream;
+        let Some(sequence) = stream.rewriter.sequence(packet.sequence) else { return };
+        stream.rewriter.sent(now, sequence, rewritten.header.timestamp);
+        let numbers = rewritten.numbers.unwrap_or_default();
+        stream.record.push(rewritten.header.sequence, packet.sequence, numbers);
+        if let Some(number) = self.extensions.frame_number(packet) {
+            stream.frame = Some(number.wrapping_add(rewritten.frame_offset));
+        }
+        let payload = packet.entry.view.payload_range().len();
+        self.report.packets = self.report.packets.wrapping_add(1);
+        self.report.octets =
+            self.report.octets.wrapping_add(u32::try_from(payload).unwrap_or_default());
+        if self.report.due.is_none() {
+            self.report.due = Some(now);
+        }
+    }
+
+    /// A packet is left out on purpose.
+    pub(crate) fn skip(&mut self, sequence: u64) {
+        self.stream.rewriter.skip(sequence);
+    }
+
+    /// A subscriber asks for a packet that it did not get.
+    pub(crate) fn ask(&mut self, now: Instant, out: u16) -> Option<Again> {
+        let damping = self.report.round_trip.unwrap_or(DAMPING).clamp(MIN_DAMPING, MAX_DAMPING);
+        self.stream.record.ask(now, out, damping)
+    }
+
+    /// How a packet leaves once more: over the stream of retransmissions, if there is one.
+    pub(crate) fn rewrite_again(
+        &mut self,
+        out: u16,
+        again: &Again,
+        view: &View,
+    ) -> Option<Rewritten> {
+        let format = self.format(view.payload_type).filter(|format| format.resend)?;
+        let mut header = Header {
+            marker: view.marker,
+            payload_type: format.to,
+            sequence: out,
+            timestamp: view.timestamp.wrapping_add(again.epoch.timestamp_offset),
+            ssrc: self.subscription.ssrc,
+        };
+        let mut original = None;
+        if let (Some(ssrc), Some(payload_type)) = (self.subscription.rtx_ssrc, format.repair) {
+            self.stream.repair_sequence = self.stream.repair_sequence.wrapping_add(1);
+            header.ssrc = ssrc;
+            header.payload_type = payload_type;
+            header.sequence = self.stream.repair_sequence;
+            original = Some(out);
+        }
+        let frame_offset = again.epoch.frame_offset;
+        Some(Rewritten { header, numbers: Some(again.numbers), frame_offset, original })
+    }
+
+    /// The subscriber takes a payload type of the publisher.
+    pub(crate) fn format(&self, payload_type: u8) -> Option<Format> {
+        self.formats.iter().find(|format| format.from == payload_type).copied()
+    }
+
+    /// The subscriber takes nothing of what the publisher may send.
+    pub(crate) fn is_mute(&self) -> bool {
+        self.formats.is_empty()
+    }
+
+    /// The encoding whose numbering the outgoing timestamps follow.
+    pub(crate) fn timeline(&self) -> Option<usize> {
+        self.stream.timeline
+    }
+
+    /// What is added to the timestamps of the present source.
+    pub(crate) fn timestamp_offset(&self) -> u32 {
+        self.stream.epoch.timestamp_offset
+    }
+
+    /// Last sequence numbers of media and retransmissions.
+    pub(crate) fn last_sequences(&self) -> (u16, u16) {
+        (low_16(self.stream.rewriter.last()), self.stream.repair_sequence)
+    }
+
+    /// Most bytes that a packet of `len` bytes can have when it leaves, without its seal.
+    pub(crate) fn room(len: usize) -> usize {
+        len + GROWTH
+    }
+
+    /// Writes a packet as it leaves, unsealed, and returns its length.
+    pub(crate) fn write(
+        &self,
+        rewritten: &Rewritten,
+        packet: &Stored<'_>,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let view = &packet.entry.view;
+        let descriptor: [u8; 256];
+        let mut list: [(u8, &[u8]); CARRIED + 2] = [(0, &[]); CARRIED + 2];
+        let mut count = 0;
+        let mut add = |id: u8, value| {
+            if let Some(place) = list.get_mut(count) {
+                *place = (id, value);
+                count += 1;
+            }
+        };
+        if let Some(mid) = self.extensions.mid {
+            add(mid, self.subscription.mid.as_bytes());
+        }
+        let mut frames = None;
+        for (id, value) in view.extensions(packet.bytes) {
+            match self.extensions.carry(id) {
+                Some(Carry::As(id)) => add(id, value),
+                Some(Carry::Descriptor(id)) => frames = Some((id, value)),
+                None => {}
+            }
+        }
+        if let Some((id, value)) = frames {
+            descriptor = renumber(value, rewritten.frame_offset);
+            add(id, descriptor.get(..value.len())?);
+        }
+        let mut at = rewritten.header.write(list.get(..count)?, out).ok()?;
+        if let Some(original) = rewritten.original {
+            out.get_mut(at..at + 2)?.copy_from_slice(&original.to_be_bytes());
+            at += 2;
+        }
+        let payload = view.payload(packet.bytes);
+        let place = out.get_mut(at..at + payload.len())?;
+        place.copy_from_slice(payload);
+        if let (Some(numbers), Some(descriptor)) = (rewritten.numbers, &packet.entry.picture.vp8) {
+            numbers.apply(descriptor, place);
+        }
+        Some(at + payload.len())
+    }
+}
+
+/// How a header extension goes on.
+enum Carry {
+    As(u8),
+    Descriptor(u8),
+}
+
+impl ExtensionMap {
+    fn new(from: Extensions, to: Extensions) -> Self {
+        let same = [
+            (from.audio_level, to.audio_level),
+            (from.abs_capture_time, to.abs_capture_time),
+            (from.video_orientation, to.video_orientation),
+        ];
+        // Id 0 is padding and never found in a packet.
+        let pairs = same.map(|(from, to)| from.zip(to).unwrap_or_default());
+        let descriptor = from.dependency_descriptor.zip(to.dependency_descriptor);
+        Self { pairs, descriptor, mid: to.mid }
+    }
+
+    fn carry(&self, id: u8) -> Option<Carry> {
+        if let Some((from, to)) = self.descriptor
+            && from == id
+        {
+            return Some(Carry::Descriptor(to));
+        }
+        self.pairs.iter().find(|(from, _)| *from == id && id != 0).map(|&(_, to)| Carry::As(to))
+    }
+
+    /// Frame number of the dependency descriptor, if it is carried over.
+    fn frame_number(&self, packet: &Stored<'_>) -> Option<u16> {
+        let (from, _) = self.descriptor?;
+        let value = packet.entry.view.extension(packet.bytes, from)?;
+        Some(u16::from_be_bytes([*value.get(1)?, *value.get(2)?]))
+    }
+}
+
+/// A dependency descriptor with `offset` added to its frame number (AV1 RTP specification, A.8).
+fn renumber(value: &[u8], offset: u16) -> [u8; 256] {
+    let mut copy = [0; 256];
+    for (to, from) in copy.iter_mut().zip(value) {
+        *to = *from;
+    }
+    let [_, high, low, ..] = &mut copy;
+    [*high, *low] = u16::from_be_bytes([*high, *low]).wrapping_add(offset).to_be_bytes();
+    copy
+}
+
+/// Pairs every payload type of the publisher with the subscriber's of the same codec.
+fn formats(from: &[Payload], to: &[Payload]) -> Vec<Format> {
+    let pair = |payload: &Payload| {
+        let exact = to.iter().find(|other| other.codec == payload.codec);
+        let alike = || to.iter().find(|other| is_alike(other.codec, payload.codec));
+        let other = exact.or_else(alike)?;
+        Some(Format {
+            from: payload.payload_type,
+            to: other.payload_type,
+            repair: other.rtx,
+            resend: other.nack,
+        })
+    };
+    from.iter().filter_map(pair).collect()
+}
+
+/// H.264 of one packetization mode and one profile decodes alike where only the constraint bits
+/// that do not change the profile differ (RFC 6184, section 8.1, table 5).
+fn is_alike(a: Codec, b: Codec) -> bool {
+    let (Codec::H264 { profile: a, mode: mode_a }, Codec::H264 { profile: b, mode: mode_b }) =
+        (a, b)
+    else {
+        return false;
+    };
+    let class = |profile: u16| match profile >> 8 {
+        // Constrained baseline, in its three spellings.
+        0x42 | 0x4d | 0x58 if profile & 0x40 != 0 && profile >> 8 == 0x42 => 0,
+        0x4d | 0x58 if profile & 0x80 != 0 => 0,
+        other => other,
+    };
+    mode_a == mode_b && class(a) == class(b)
+}
+
+fn low_16(number: u64) -> u16 {
+    crate::seq::Unwrapper::wrapped(number)
+}
+
+/// Extensions that are carried over unchanged.
+const CARRIED: usize = 3;
+/// Header extensions of ours that a packet may not have had, and the number of the original.
+const GROWTH: usize = 64;
+const VIDEO_RECORD: usize = 512;
+const AUDIO_RECORD: usize = 64;
+const DAMPING: Duration = Duration::from_millis(50);
+const MIN_DAMPING: Duration = Duration::from_millis(15);
+const MAX_DAMPING: Duration = Duration::from_millis(300);

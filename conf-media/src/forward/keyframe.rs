@@ -1,0 +1,105 @@
+//! Turns many requests for a keyframe into few.
+//!
+//! Each subscriber that joins, or loses a packet, asks the publisher for a keyframe: about ten
+//! times the bytes of an ordinary picture. With 200 subscribers that would drown the publisher, so
+//! a [`KeyframeGate`] lets at most one request through per interval, and repeats it until the
+//! keyframe comes, since a request can be lost as any packet.
+//!
+//! Time comes in as an argument. Source: RFC 4585, section 6.3.1 (PLI).
+
+use std::time::{Duration, Instant};
+
+/// The gate of one encoding.
+#[derive(Clone, Debug)]
+pub struct KeyframeGate {
+    interval: Duration,
+    wanted: bool,
+    open_at: Option<Instant>,
+    ready: bool,
+}
+
+/// The publisher is to be asked for a keyframe now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskPublisher;
+
+impl KeyframeGate {
+    /// At most one request per `interval`.
+    #[must_use]
+    pub fn new(interval: Duration) -> Self {
+        Self { interval, wanted: false, open_at: None, ready: false }
+    }
+
+    /// A subscriber needs a keyframe.
+    pub fn request(&mut self, now: Instant) {
+        self.wanted = true;
+        self.handle_timeout(now);
+    }
+
+    /// A keyframe came: whoever waited has it.
+    pub fn arrived(&mut self) {
+        self.wanted = false;
+        self.ready = false;
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.wanted && self.open_at.is_none_or(|at| now >= at) {
+            self.ready = true;
+            self.open_at = Some(now + self.interval);
+        }
+    }
+
+    /// What to do; call until `None`.
+    pub fn poll(&mut self) -> Option<AskPublisher> {
+        std::mem::take(&mut self.ready).then_some(AskPublisher)
+    }
+
+    /// When to call [`KeyframeGate::handle_timeout`]; `None` while nobody waits.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Instant> {
+        if self.wanted { self.open_at } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::test_clock;
+
+    const INTERVAL: Duration = Duration::from_millis(500);
+
+    #[test]
+    fn two_hundred_requests_in_one_interval_cost_the_publisher_two_keyframes() {
+        let start = test_clock().mono;
+        let mut gate = KeyframeGate::new(INTERVAL);
+        let mut asked = 0;
+        for n in 0..200u32 {
+            gate.request(start + INTERVAL / 200 * n);
+            while gate.poll().is_some() {
+                asked += 1;
+                gate.arrived();
+            }
+        }
+        gate.handle_timeout(gate.timeout().expect("the later ones still wait"));
+        while gate.poll().is_some() {
+            asked += 1;
+        }
+        assert_eq!(asked, 2);
+    }
+
+    #[test]
+    fn a_request_is_repeated_until_the_keyframe_comes() {
+        let start = test_clock().mono;
+        let mut gate = KeyframeGate::new(INTERVAL);
+        gate.request(start);
+        assert!(gate.poll().is_some());
+        gate.handle_timeout(start + INTERVAL / 2);
+        assert!(gate.poll().is_none());
+        gate.handle_timeout(start + INTERVAL);
+        assert!(gate.poll().is_some());
+        gate.arrived();
+        assert_eq!(gate.timeout(), None);
+        gate.handle_timeout(start + INTERVAL * 4);
+        assert!(gate.poll().is_none());
+    }
+}

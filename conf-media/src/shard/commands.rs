@@ -1,0 +1,378 @@
+//! What the control plane wants, carried out; and how everything ends.
+
+use crate::command::{Command, PeerId, Publication, Subscription, TrackId};
+use crate::forward::Edge;
+use crate::forward::layers::MAX_ENCODINGS;
+use crate::ice::{Agent, Credentials};
+use crate::peer::{Binding, Peer, Role};
+use crate::slab::Key;
+use crate::srtp::Keys;
+use crate::stats::DropReason;
+use crate::time::Now;
+use crate::track::Track;
+
+use super::{Refusal, Shard, TICK, hash};
+
+impl Shard {
+    /// Carries out one wish.
+    pub(super) fn command(&mut self, now: Now, command: Command) -> Result<(), Refusal> {
+        let done = match command {
+            Command::AddPeer { peer, credentials } => self.add_peer(now, peer, credentials),
+            Command::RestartIce { peer, credentials } => self.restart_ice(peer, credentials),
+            // The handshake's business; the keys come only if it was satisfied.
+            Command::ExpectFingerprint { peer, .. } => self.peer_key(peer).map(|_| ()),
+            Command::RemovePeer { peer } => self.remove_peer(peer),
+            Command::SetKeys { peer, keys } => self.set_keys(now, peer, &keys),
+            Command::SendDatagram { peer, datagram } => self.send_datagram(peer, &datagram),
+            Command::Publish { track, peer, publication } => {
+                self.publish(now, track, peer, publication)
+            }
+            Command::Unpublish { track } => {
+                self.track_key(track).map(|track| self.end_track(track))
+            }
+            Command::Mute { track, muted } => self.mute(now, track, muted),
+            Command::Subscribe { track, peer, subscription } => {
+                self.subscribe(now, track, peer, subscription)
+            }
+            Command::Unsubscribe { track, peer } => {
+                self.edge_key(track, peer).map(|edge| self.end_edge(edge))
+            }
+            Command::Pause { track, peer, paused } => self.pause(now, track, peer, paused),
+        };
+        self.count();
+        done
+    }
+
+    fn add_peer(&mut self, now: Now, id: PeerId, credentials: Credentials) -> Result<(), Refusal> {
+        if self.peers.len() >= MAX_PEERS {
+            return Err(Refusal::TooMany { what: "peers", limit: MAX_PEERS });
+        }
+        if self.peer_ids.contains_key(&id) || self.ufrags.contains_key(&credentials.ufrag) {
+            return Err(Refusal::Duplicate);
+        }
+        let [.., a, b, c, d] = hash::derive(self.seed, id.0).to_be_bytes();
+        let report_ssrc = u32::from_be_bytes([a, b, c, d]);
+        let ufrag = credentials.ufrag.clone();
+        let key = self.peers.insert(Peer::new(id, Agent::new(credentials), report_ssrc));
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.set_slot(key.slot());
+        }
+        self.ufrags.insert(ufrag, key);
+        self.peer_ids.insert(id, key);
+        self.tick.get_or_insert(now.mono + TICK);
+        Ok(())
+    }
+
+    fn restart_ice(&mut self, id: PeerId, credentials: Credentials) -> Result<(), Refusal> {
+        let key = self.peer_key(id)?;
+        if self.ufrags.get(&credentials.ufrag).is_some_and(|&other| other != key) {
+            return Err(Refusal::Duplicate);
+        }
+        let peer = self.peers.get_mut(key).ok_or(Refusal::UnknownPeer)?;
+        peer.agent.restart(credentials);
+        // Restarts are rare: what is no longer one of the agent's two names goes here.
+        self.ufrags.retain(|_, &mut other| other != key);
+        self.ufrags.extend(peer.agent.ufrags().map(|ufrag| (ufrag.to_owned(), key)));
+        Ok(())
+    }
+
+    fn remove_peer(&mut self, id: PeerId) -> Result<(), Refusal> {
+        let key = self.peer_ids.remove(&id).ok_or(Refusal::UnknownPeer)?;
+        while let Some(&track) = self.peers.get(key).and_then(|peer| peer.published.last()) {
+            self.end_track(track);
+        }
+        while let Some(&edge) = self.peers.get(key).and_then(|peer| peer.received.last()) {
+            self.end_edge(edge);
+        }
+        self.peers.remove(key);
+        self.ufrags.retain(|_, &mut other| other != key);
+        self.addresses.retain(|_, &mut other| other != key);
+        Ok(())
+    }
+
+    fn set_keys(&mut self, now: Now, id: PeerId, keys: &Keys) -> Result<(), Refusal> {
+        let key = self.peer_key(id)?;
+        let peer = self.peers.get_mut(key).ok_or(Refusal::UnknownPeer)?;
+        peer.set_keys(keys).map_err(|_| Refusal::Keys)?;
+        self.begin_edges(now, key);
+        Ok(())
+    }
+
+    fn send_datagram(&mut self, id: PeerId, datagram: &[u8]) -> Result<(), Refusal> {
+        let key = self.peer_key(id)?;
+        let peer = self.peers.get(key).ok_or(Refusal::UnknownPeer)?;
+        let to = peer.destination().ok_or(Refusal::NoAddress)?;
+        if self.out.egress.push(to, datagram) {
+            Ok(())
+        } else {
+            self.out.counters.drop_one(DropReason::ArenaFull);
+            Err(Refusal::Dropped(DropReason::ArenaFull))
+        }
+    }
+
+    fn publish(
+        &mut self,
+        now: Now,
+        id: TrackId,
+        peer: PeerId,
+        publication: Publication,
+    ) -> Result<(), Refusal> {
+        if publication.encodings.len() > MAX_ENCODINGS {
+            return Err(Refusal::TooMany { what: "encodings of a track", limit: MAX_ENCODINGS });
+        }
+        let publisher = self.peer_key(peer)?;
+        let key = match self.track_ids.get(&id) {
+            Some(&key) => {
+                self.describe_track(key, publisher, publication)?;
+                key
+            }
+            None => self.add_track(id, publisher, publication)?,
+        };
+        self.bind_announced(key);
+        self.join_all(now, key);
+        Ok(())
+    }
+
+    fn add_track(
+        &mut self,
+        id: TrackId,
+        publisher: Key<Peer>,
+        publication: Publication,
+    ) -> Result<Key<Track>, Refusal> {
+        let peer = self.peers.get_mut(publisher).ok_or(Refusal::UnknownPeer)?;
+        if peer.published.len() >= MAX_TRACKS {
+            return Err(Refusal::TooMany { what: "tracks of a peer", limit: MAX_TRACKS });
+        }
+        let key = self.tracks.insert(Track::new(id, publisher, publication));
+        peer.published.push(key);
+        self.track_ids.insert(id, key);
+        Ok(key)
+    }
+
+    /// A track is described anew; with other encodings it begins anew.
+    fn describe_track(
+        &mut self,
+        key: Key<Track>,
+        publisher: Key<Peer>,
+        publication: Publication,
+    ) -> Result<(), Refusal> {
+        let track = self.tracks.get_mut(key).ok_or(Refusal::UnknownTrack)?;
+        if track.publisher != publisher {
+            return Err(Refusal::Duplicate);
+        }
+        let encodings = track.publication.encodings != publication.encodings;
+        if encodings {
+            track.restart(publication);
+            if let Some(peer) = self.peers.get_mut(publisher) {
+                peer.sources.unbind(key);
+            }
+        } else {
+            track.publication = publication;
+        }
+        for &edge in &track.edges {
+            let Some(edge) = self.edges.get_mut(edge) else { continue };
+            edge.describe(&track.publication);
+            if encodings {
+                (0..MAX_ENCODINGS).for_each(|encoding| edge.forget(encoding));
+            }
+        }
+        Ok(())
+    }
+
+    /// Binds the sources that the publication names.
+    fn bind_announced(&mut self, key: Key<Track>) {
+        let Some(track) = self.tracks.get(key) else { return };
+        let publisher = track.publisher;
+        let transport_cc = track.publication.extensions.transport_cc;
+        let mut announced = Vec::new();
+        for (encoding, description) in track.publication.encodings.iter().enumerate() {
+            let bind = |role| move |ssrc| Binding { ssrc, track: key, encoding, role };
+            announced.extend(description.ssrc.map(bind(Role::Media)));
+            announced.extend(description.rtx_ssrc.map(bind(Role::Repair)));
+        }
+        if let Some(peer) = self.peers.get_mut(publisher) {
+            peer.upstream.transport_cc = transport_cc.or(peer.upstream.transport_cc);
+        }
+        for binding in announced {
+            self.bind(publisher, binding);
+        }
+    }
+
+    fn mute(&mut self, now: Now, id: TrackId, muted: bool) -> Result<(), Refusal> {
+        let key = self.track_key(id)?;
+        let track = self.tracks.get_mut(key).ok_or(Refusal::UnknownTrack)?;
+        track.muted = muted;
+        if muted {
+            for &edge in &track.edges {
+                if let Some(edge) = self.edges.get_mut(edge) {
+                    edge.stop();
+                }
+            }
+        } else {
+            self.join_all(now, key);
+        }
+        Ok(())
+    }
+
+    fn subscribe(
+        &mut self,
+        now: Now,
+        id: TrackId,
+        peer: PeerId,
+        subscription: Subscription,
+    ) -> Result<(), Refusal> {
+        let track = self.track_key(id)?;
+        let subscriber = self.peer_key(peer)?;
+        if let Ok(key) = self.edge_key(id, peer) {
+            let same = self.edges.get(key).is_some_and(|edge| {
+                edge.subscription.ssrc == subscription.ssrc
+                    && edge.subscription.rtx_ssrc == subscription.rtx_ssrc
+            });
+            if same {
+                self.describe_edge(key, subscription);
+                return Ok(());
+            }
+            self.end_edge(key);
+        }
+        let key = self.add_edge(track, subscriber, subscription)?;
+        let (tracks, mut downstream) = self.downstream(now);
+        if let Some(track) = tracks.get_mut(track) {
+            downstream.join(track, key);
+        }
+        Ok(())
+    }
+
+    fn describe_edge(&mut self, key: Key<Edge>, subscription: Subscription) {
+        let Some(edge) = self.edges.get_mut(key) else { return };
+        let Some(track) = self.tracks.get(edge.track) else { return };
+        if edge.subscription != subscription {
+            edge.subscription = subscription;
+            edge.describe(&track.publication);
+        }
+    }
+
+    fn add_edge(
+        &mut self,
+        key: Key<Track>,
+        subscriber: Key<Peer>,
+        subscription: Subscription,
+    ) -> Result<Key<Edge>, Refusal> {
+        let track = self.tracks.get_mut(key).ok_or(Refusal::UnknownTrack)?;
+        let peer = self.peers.get_mut(subscriber).ok_or(Refusal::UnknownPeer)?;
+        if peer.received.len() >= MAX_RECEIVED {
+            return Err(Refusal::TooMany {
+                what: "tracks received by a peer",
+                limit: MAX_RECEIVED,
+            });
+        }
+        let seed = self.seed;
+        // In the lower half, so that the receiver's guess of the first roll-over is right.
+        let first = |ssrc: u32| {
+            let [.., high, low] = hash::derive(seed, u64::from(ssrc) << 8).to_be_bytes();
+            peer.resume(ssrc).unwrap_or(u16::from_be_bytes([high & 0x3f, low]))
+        };
+        let last = first(subscription.ssrc);
+        let last_repair = subscription.rtx_ssrc.map(first).unwrap_or_default();
+        let described = (key, &track.publication);
+        let edge = Edge::new(described, subscriber, subscription, (last, last_repair));
+        let edge = self.edges.insert(edge);
+        track.edges.push(edge);
+        peer.received.push(edge);
+        Ok(edge)
+    }
+
+    fn pause(&mut self, now: Now, id: TrackId, peer: PeerId, paused: bool) -> Result<(), Refusal> {
+        let key = self.edge_key(id, peer)?;
+        let track = self.track_key(id)?;
+        let edge = self.edges.get_mut(key).ok_or(Refusal::UnknownTrack)?;
+        edge.paused = paused;
+        if paused {
+            edge.stop();
+            return Ok(());
+        }
+        let (tracks, mut downstream) = self.downstream(now);
+        if let Some(track) = tracks.get_mut(track) {
+            downstream.join(track, key);
+        }
+        Ok(())
+    }
+
+    /// A peer can be sent to now: what it receives begins.
+    pub(super) fn begin_edges(&mut self, now: Now, key: Key<Peer>) {
+        let mut index = 0;
+        while let Some(&edge) = self.peers.get(key).and_then(|peer| peer.received.get(index)) {
+            index += 1;
+            let Some(track) = self.edges.get(edge).map(|edge| edge.track) else { continue };
+            let (tracks, mut downstream) = self.downstream(now);
+            if let Some(track) = tracks.get_mut(track) {
+                downstream.join(track, edge);
+            }
+        }
+    }
+
+    /// A track can be sent (again): its edges begin.
+    fn join_all(&mut self, now: Now, key: Key<Track>) {
+        let mut index = 0;
+        while let Some(&edge) = self.tracks.get(key).and_then(|track| track.edges.get(index)) {
+            index += 1;
+            let (tracks, mut downstream) = self.downstream(now);
+            if let Some(track) = tracks.get_mut(key) {
+                downstream.join(track, edge);
+            }
+        }
+    }
+
+    fn end_track(&mut self, key: Key<Track>) {
+        while let Some(&edge) = self.tracks.get(key).and_then(|track| track.edges.last()) {
+            self.end_edge(edge);
+        }
+        let Some(track) = self.tracks.remove(key) else { return };
+        self.track_ids.remove(&track.id);
+        if let Some(peer) = self.peers.get_mut(track.publisher) {
+            peer.published.retain(|&other| other != key);
+            peer.sources.unbind(key);
+        }
+    }
+
+    fn end_edge(&mut self, key: Key<Edge>) {
+        let Some(edge) = self.edges.remove(key) else { return };
+        if let Some(track) = self.tracks.get_mut(edge.track) {
+            track.edges.retain(|&other| other != key);
+        }
+        if let Some(peer) = self.peers.get_mut(edge.subscriber) {
+            peer.received.retain(|&other| other != key);
+            let (last, last_repair) = edge.last_sequences();
+            peer.finish(edge.subscription.ssrc, last);
+            if let Some(ssrc) = edge.subscription.rtx_ssrc {
+                peer.finish(ssrc, last_repair);
+            }
+        }
+    }
+
+    fn peer_key(&self, id: PeerId) -> Result<Key<Peer>, Refusal> {
+        self.peer_ids.get(&id).copied().ok_or(Refusal::UnknownPeer)
+    }
+
+    fn track_key(&self, id: TrackId) -> Result<Key<Track>, Refusal> {
+        self.track_ids.get(&id).copied().ok_or(Refusal::UnknownTrack)
+    }
+
+    fn edge_key(&self, id: TrackId, peer: PeerId) -> Result<Key<Edge>, Refusal> {
+        let (track, peer) = (self.track_key(id)?, self.peer_key(peer)?);
+        let received = self.peers.get(peer).map(|peer| peer.received.as_slice());
+        let of_track = |key: &&Key<Edge>| self.edges.get(**key).is_some_and(|e| e.track == track);
+        received.unwrap_or_default().iter().find(of_track).copied().ok_or(Refusal::UnknownTrack)
+    }
+
+    fn count(&mut self) {
+        let counters = &mut self.out.counters;
+        counters.peers = self.peers.len() as u64;
+        counters.tracks = self.tracks.len() as u64;
+        counters.edges = self.edges.len() as u64;
+    }
+}
+
+const MAX_PEERS: usize = 10_000;
+/// Published by one peer: microphone, camera and screen with sound, and room for devices.
+const MAX_TRACKS: usize = 16;
+const MAX_RECEIVED: usize = 4_096;

@@ -1,0 +1,125 @@
+//! Reports and requests of peers: what subscribers miss, what publishers' clocks say.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::forward::Edge;
+use crate::forward::rewrite::SenderClock;
+use crate::peer::{Peer, Role};
+use crate::rtcp::{self, Packet, ReportBlock};
+use crate::slab::Key;
+use crate::stats::DropReason;
+use crate::time::Now;
+
+use super::Shard;
+
+impl Shard {
+    /// Opens a compound and takes it apart. One bad packet spoils only itself, where the next can
+    /// still be found.
+    pub(super) fn rtcp(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        arrival: Instant,
+    ) -> Result<(), DropReason> {
+        let key = self.peer_at(from)?;
+        let peer = self.peers.get_mut(key).ok_or(DropReason::UnvalidatedAddress)?;
+        let opener = peer.opener().ok_or(DropReason::NoKeys)?;
+        let len = opener.open_rtcp(bytes).map_err(|_| DropReason::Unopened)?;
+        let compound = bytes.get(..len).ok_or(DropReason::Unopened)?;
+        let mut malformed = false;
+        for packet in rtcp::walk(compound) {
+            match packet {
+                Ok(packet) => self.report(now, key, &packet, arrival),
+                Err(_) => malformed = true,
+            }
+        }
+        if malformed { Err(DropReason::MalformedRtcp) } else { Ok(()) }
+    }
+
+    fn report(&mut self, now: Now, key: Key<Peer>, packet: &Packet<'_>, arrival: Instant) {
+        match *packet {
+            Packet::SenderReport { ssrc, ntp, rtp, blocks, .. } => {
+                self.sender_report(key, ssrc, SenderClock { ntp, rtp }, arrival);
+                blocks.for_each(|block| self.block(key, &block, arrival));
+            }
+            Packet::ReceiverReport { blocks, .. } => {
+                blocks.for_each(|block| self.block(key, &block, arrival));
+            }
+            Packet::Nack { media, lost, .. } => {
+                if let Some(edge) = self.edge_with(key, media) {
+                    lost.take(MAX_LOST).for_each(|sequence| self.lost(now, edge, sequence));
+                }
+            }
+            Packet::Pli { media, .. } => self.keyframe(now, key, media),
+            Packet::Fir { entries, .. } => {
+                entries.take(MAX_FIR).for_each(|(media, _)| self.keyframe(now, key, media));
+            }
+            _ => {}
+        }
+    }
+
+    /// A publisher says which wall-clock time its timestamps stand for.
+    fn sender_report(&mut self, key: Key<Peer>, ssrc: u32, clock: SenderClock, arrival: Instant) {
+        let Some(binding) = self.peers.get(key).and_then(|peer| peer.sources.find(ssrc)) else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(binding.track) else { return };
+        let Some(encoding) = track.encodings.get_mut(binding.encoding) else { return };
+        if binding.role == Role::Repair {
+            return;
+        }
+        encoding.report = Some((clock, arrival));
+        encoding.stats.record_sender_report(clock.ntp, arrival);
+    }
+
+    /// A subscriber says how a stream of ours arrives: the round trip follows from it.
+    fn block(&mut self, key: Key<Peer>, block: &ReportBlock, arrival: Instant) {
+        let Some(edge) = self.edge_with(key, block.ssrc) else { return };
+        let Some(edge) = self.edges.get_mut(edge) else { return };
+        let Some((middle, sent)) = edge.report.sent else { return };
+        if middle == block.last_sr {
+            let held = Duration::from_nanos(u64::from(block.delay) * 1_000_000_000 >> 16);
+            edge.report.round_trip = arrival.saturating_duration_since(sent).checked_sub(held);
+        }
+    }
+
+    fn lost(&mut self, now: Now, key: Key<Edge>, sequence: u16) {
+        self.out.counters.nacks_received += 1;
+        let Some(track) = self.edges.get(key).map(|edge| edge.track) else { return };
+        let (tracks, mut downstream) = self.downstream(now);
+        if let Some(track) = tracks.get(track) {
+            downstream.resend(track, key, sequence);
+        }
+    }
+
+    /// A subscriber cannot decode without a keyframe.
+    fn keyframe(&mut self, now: Now, key: Key<Peer>, media: u32) {
+        self.out.counters.plis_received += 1;
+        let Some(edge) = self.edge_with(key, media).and_then(|edge| self.edges.get(edge)) else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(edge.track).filter(|track| track.is_video()) else {
+            return;
+        };
+        let source = edge.source.or(track.layers.best());
+        if let Some(encoding) = source.and_then(|source| track.encodings.get_mut(source)) {
+            encoding.gate.request(now.mono);
+        }
+    }
+
+    /// The edge of a peer that is sent with this source.
+    fn edge_with(&self, key: Key<Peer>, ssrc: u32) -> Option<Key<Edge>> {
+        let received = &self.peers.get(key)?.received;
+        let sends = |edge: &&Key<Edge>| {
+            self.edges.get(**edge).is_some_and(|edge| edge.subscription.ssrc == ssrc)
+        };
+        received.iter().find(sends).copied()
+    }
+}
+
+/// Numbers of one request that are looked at; a record holds no more.
+const MAX_LOST: usize = 512;
+/// Entries of one full intra request that are looked at.
+const MAX_FIR: usize = 16;

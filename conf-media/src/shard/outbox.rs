@@ -1,0 +1,79 @@
+//! What leaves a shard: datagrams in the arena, outputs in a queue, numbers in the counters.
+
+use std::collections::VecDeque;
+
+use crate::command::Event;
+use crate::egress::{Destination, TxBatch};
+use crate::peer::Peer;
+use crate::stats::{Counters, DropReason};
+
+use super::Output;
+
+/// Everything on its way out.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    pub(crate) egress: TxBatch,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) counters: Counters,
+    /// Reports are put together here, and answers to checks.
+    scratch: Vec<u8>,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            egress: TxBatch::new(),
+            outputs: VecDeque::with_capacity(64),
+            counters: Counters::default(),
+            scratch: Vec::with_capacity(2048),
+        }
+    }
+
+    /// Something the control plane wants to know.
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// A datagram for the control plane; a flood of them is cut off.
+    pub(crate) fn to_control(&mut self, peer: &Peer, datagram: &[u8]) -> Result<(), DropReason> {
+        if self.outputs.len() >= MAX_OUTPUTS {
+            return Err(DropReason::ControlFull);
+        }
+        let bytes = bytes::Bytes::copy_from_slice(datagram);
+        self.outputs.push_back(Output::ToControl { peer: peer.id, bytes });
+        Ok(())
+    }
+
+    /// Writes one unsealed datagram with `write`; an empty one is not sent.
+    pub(crate) fn plain<T>(&mut self, to: Destination, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        self.scratch.clear();
+        let result = write(&mut self.scratch);
+        if !self.scratch.is_empty() && !self.egress.push(to, &self.scratch) {
+            self.counters.drop_one(DropReason::ArenaFull);
+        }
+        result
+    }
+
+    /// Seals and sends the compound that `write` appends; nothing if it appends nothing.
+    pub(crate) fn reports(&mut self, peer: &mut Peer, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some((to, sealer)) = peer.path() else { return };
+        self.scratch.clear();
+        write(&mut self.scratch);
+        let (len, scratch) = (self.scratch.len(), &self.scratch);
+        if len == 0 {
+            return;
+        }
+        let written = self.egress.write(to, len + SEAL, |buffer| {
+            buffer.get_mut(..len)?.copy_from_slice(scratch);
+            sealer.seal_rtcp(buffer, len).ok()
+        });
+        if !written {
+            self.counters.drop_one(DropReason::ArenaFull);
+        }
+    }
+}
+
+/// Bytes that sealing may add: index and the longest tag there is.
+const SEAL: usize = 32;
+/// Outputs that wait to be polled.
+const MAX_OUTPUTS: usize = 4096;

@@ -1,0 +1,302 @@
+//! From a datagram to a packet in the ring.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use crate::command::Event;
+use crate::egress::Destination;
+use crate::ice::{self, IceError};
+use crate::peer::{self, Binding, Peer, Role};
+use crate::rtp::{self, Class, View};
+use crate::slab::Key;
+use crate::stats::DropReason;
+use crate::stun;
+use crate::time::Now;
+use crate::track::Track;
+use crate::track::ring::{Entry, Kept};
+
+use super::Shard;
+
+impl Shard {
+    /// Tells the protocols of the port apart.
+    pub(super) fn datagram(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        arrival: Instant,
+    ) -> Result<(), DropReason> {
+        match rtp::classify(bytes) {
+            Class::Stun => self.check(now, from, bytes),
+            Class::Dtls => {
+                let peer = self.peer_at(from)?;
+                let peer = self.peers.get(peer).ok_or(DropReason::UnvalidatedAddress)?;
+                self.out.to_control(peer, bytes)
+            }
+            Class::Rtp => self.rtp(now, from, bytes, arrival),
+            Class::Rtcp => self.rtcp(now, from, bytes, arrival),
+            Class::Unknown => Err(DropReason::Unclassified),
+        }
+    }
+
+    /// The peer whose checks came from this address.
+    pub(super) fn peer_at(&self, from: SocketAddr) -> Result<Key<Peer>, DropReason> {
+        self.addresses.get(&from).copied().ok_or(DropReason::UnvalidatedAddress)
+    }
+
+    /// A connectivity check.
+    fn check(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) -> Result<(), DropReason> {
+        let message = stun::parse(bytes).map_err(|_| DropReason::Stun)?;
+        let ufrag = message.local_ufrag().ok_or(DropReason::Stun)?;
+        let &key = self.ufrags.get(ufrag).ok_or(DropReason::UnknownUser)?;
+        let peer = self.peers.get_mut(key).ok_or(DropReason::UnknownUser)?;
+        let answer = Destination { slot: Destination::NO_SLOT, address: from };
+        let handled = self.out.plain(answer, |out| peer.agent.handle(now, from, &message, out));
+        self.drain_agent(now, key);
+        let handled = handled.map_err(|refused| match refused {
+            IceError::UnknownUser => DropReason::UnknownUser,
+            IceError::WrongPassword | IceError::Incomplete => DropReason::Unauthenticated,
+            _ => DropReason::Stun,
+        })?;
+        if handled.new_path {
+            self.addresses.insert(from, key);
+        }
+        if handled.selected.is_some() {
+            self.begin_edges(now, key);
+        }
+        Ok(())
+    }
+
+    /// What the agent of a peer has to report.
+    pub(super) fn drain_agent(&mut self, now: Now, key: Key<Peer>) {
+        while let Some(peer) = self.peers.get_mut(key)
+            && let Some(event) = peer.agent.poll()
+        {
+            let peer = peer.id;
+            match event {
+                ice::Event::Disconnected => self.out.event(Event::Disconnected { peer }),
+                ice::Event::Reconnected => {
+                    self.out.event(Event::Reconnected { peer });
+                    self.begin_edges(now, key);
+                }
+                ice::Event::Forgotten { address } => {
+                    if self.addresses.get(&address) == Some(&key) {
+                        self.addresses.remove(&address);
+                    }
+                }
+            }
+        }
+    }
+
+    fn rtp(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        arrival: Instant,
+    ) -> Result<(), DropReason> {
+        let key = self.peer_at(from)?;
+        let peer = self.peers.get_mut(key).ok_or(DropReason::UnvalidatedAddress)?;
+        let opener = peer.opener().ok_or(DropReason::NoKeys)?;
+        let len = opener.open_rtp(bytes).map_err(|_| DropReason::Unopened)?;
+        let packet = bytes.get_mut(..len).ok_or(DropReason::Unopened)?;
+        let view = rtp::parse(packet).map_err(|_| DropReason::MalformedRtp)?;
+        record_arrival(peer, &view, packet, arrival);
+        let binding = match peer.sources.find(view.ssrc) {
+            Some(binding) => binding,
+            None => self.recognise(key, &view, packet).ok_or(DropReason::UnknownSource)?,
+        };
+        match binding.role {
+            Role::Media => self.accept(now, binding, &view, packet),
+            Role::Repair => self.repair(now, binding, &view, packet),
+        }
+    }
+
+    /// Binds a source that was not announced, by what its packet says.
+    fn recognise(&mut self, key: Key<Peer>, view: &View, packet: &[u8]) -> Option<Binding> {
+        let published = &self.peers.get(key)?.published;
+        let (track, (encoding, role)) = published
+            .iter()
+            .find_map(|&track| {
+                let publication = &self.tracks.get(track)?.publication;
+                Some((track, peer::by_extensions(publication, view, packet)?))
+            })
+            .or_else(|| self.only_track(key, view))?;
+        let binding = Binding { ssrc: view.ssrc, track, encoding, role };
+        self.bind(key, binding).then_some(binding)
+    }
+
+    /// The one track that has the payload type, if no other has, and if the packet does not say
+    /// that it belongs to a media section.
+    fn only_track(&self, key: Key<Peer>, view: &View) -> Option<(Key<Track>, (usize, Role))> {
+        let published = &self.peers.get(key)?.published;
+        let mut fitting = published.iter().filter_map(|&track| {
+            let publication = &self.tracks.get(track)?.publication;
+            Some((track, peer::only_encoding(publication, view.payload_type)?))
+        });
+        let found = fitting.next()?;
+        fitting.next().is_none().then_some(found)
+    }
+
+    /// Binds a source; a media source that takes another's place begins anew.
+    pub(super) fn bind(&mut self, key: Key<Peer>, binding: Binding) -> bool {
+        let Some(peer) = self.peers.get_mut(key) else { return false };
+        if !peer.sources.bind(binding) {
+            return false;
+        }
+        let Some(track) = self.tracks.get_mut(binding.track) else { return false };
+        let Some(encoding) = track.encodings.get_mut(binding.encoding) else { return false };
+        if binding.role == Role::Media && encoding.ssrc != Some(binding.ssrc) {
+            let is_first = encoding.ssrc.replace(binding.ssrc).is_none();
+            if !is_first {
+                self.restart_encoding(binding);
+            }
+        }
+        true
+    }
+
+    /// The packets of an encoding's source are not those of before.
+    fn restart_encoding(&mut self, binding: Binding) {
+        let Some(track) = self.tracks.get_mut(binding.track) else { return };
+        if let Some(encoding) = track.encodings.get_mut(binding.encoding) {
+            encoding.restart();
+        }
+        for &edge in &track.edges {
+            if let Some(edge) = self.edges.get_mut(edge) {
+                edge.forget(binding.encoding);
+            }
+        }
+    }
+
+    /// Restores what was lost from a retransmission.
+    fn repair(
+        &mut self,
+        now: Now,
+        binding: Binding,
+        view: &View,
+        packet: &mut [u8],
+    ) -> Result<(), DropReason> {
+        if view.payload_range().is_empty() {
+            return Ok(()); // padding that probes the uplink
+        }
+        let track = self.tracks.get(binding.track).ok_or(DropReason::UnknownSource)?;
+        let encoding = track.encodings.get(binding.encoding).ok_or(DropReason::UnknownSource)?;
+        let ssrc = encoding.ssrc.ok_or(DropReason::UnknownSource)?;
+        let payload_type =
+            track.repaired_type(view.payload_type).ok_or(DropReason::UnknownPayloadType)?;
+        let len = rtp::restore(packet, view, payload_type, ssrc)
+            .map_err(|_| DropReason::MalformedRepair)?;
+        let packet = packet.get(..len).ok_or(DropReason::MalformedRepair)?;
+        let view = rtp::parse(packet).map_err(|_| DropReason::MalformedRepair)?;
+        let media = Binding { ssrc, ..binding };
+        self.accept(now, media, &view, packet)?;
+        self.out.counters.repaired += 1;
+        Ok(())
+    }
+
+    /// Puts a media packet into its ring and sends it on.
+    fn accept(
+        &mut self,
+        now: Now,
+        binding: Binding,
+        view: &View,
+        packet: &[u8],
+    ) -> Result<(), DropReason> {
+        let (tracks, mut downstream) = self.downstream(now);
+        let track = tracks.get_mut(binding.track).ok_or(DropReason::UnknownSource)?;
+        let (sequence, kept) = keep(track, binding, now, view, packet)?;
+        match kept {
+            Kept::Late => return Err(self.too_late(binding)),
+            Kept::Oversized => return Err(DropReason::Oversized),
+            Kept::Newest | Kept::Older => {}
+        }
+        downstream.out.counters.packets_in += 1;
+        if !std::mem::replace(&mut track.live, true) {
+            downstream.out.event(Event::TrackLive { track: track.id });
+        }
+        hear(track, now, view, packet);
+        report_level(track, downstream.out);
+        track.layers.handle(now.mono, binding.encoding);
+        downstream.fan_out(track, binding.encoding, sequence);
+        Ok(())
+    }
+
+    /// A packet came twice or too late; many in a row mean that the source began anew.
+    fn too_late(&mut self, binding: Binding) -> DropReason {
+        let encoding = self
+            .tracks
+            .get_mut(binding.track)
+            .and_then(|track| track.encodings.get_mut(binding.encoding));
+        // Retransmissions come twice for good reasons: browsers probe their uplink with them.
+        if let Some(encoding) = encoding.filter(|_| binding.role == Role::Media) {
+            encoding.late_in_row += 1;
+            if encoding.late_in_row >= RESTART_AFTER {
+                self.restart_encoding(binding);
+            }
+        }
+        DropReason::Late
+    }
+}
+
+/// Reports the level of an audio track if it changed.
+pub(super) fn report_level(track: &mut Track, out: &mut super::outbox::Outbox) {
+    let Some(speaker) = &mut track.speaker else { return };
+    while let Some(loudness) = speaker.poll() {
+        let (level, speaking) = (loudness.level, loudness.speaking);
+        out.event(Event::Level { track: track.id, level, speaking });
+    }
+}
+
+/// Reads a packet and puts it into the ring of its encoding.
+fn keep(
+    track: &mut Track,
+    binding: Binding,
+    now: Now,
+    view: &View,
+    packet: &[u8],
+) -> Result<(u64, Kept), DropReason> {
+    let codec = track.codec(view.payload_type).ok_or(DropReason::UnknownPayloadType)?.codec;
+    let descriptor = track.publication.extensions.dependency_descriptor;
+    let encoding = track.encodings.get_mut(binding.encoding).ok_or(DropReason::UnknownSource)?;
+    if binding.role == Role::Media {
+        encoding.stats.record(view.sequence, view.timestamp, now.mono);
+    }
+    let sequence = encoding.numbers.extend(view.sequence);
+    if track.muted {
+        encoding.missing.reset();
+        return Err(DropReason::Muted);
+    }
+    let descriptor = descriptor.and_then(|id| view.extension(packet, id));
+    let picture = codec.describe(view.payload(packet), descriptor);
+    let kept = encoding.ring.insert(sequence, packet, Entry { view: *view, picture });
+    if matches!(kept, Kept::Newest | Kept::Older) {
+        encoding.late_in_row = 0;
+        encoding.missing.record(view.sequence, now.mono);
+        if picture.keyframe && picture.start {
+            encoding.gate.arrived();
+            encoding.keyframe_at = Some(now.mono);
+        }
+    }
+    Ok((sequence, kept))
+}
+
+/// Takes the level that an audio packet carries.
+fn hear(track: &mut Track, now: Now, view: &View, packet: &[u8]) {
+    let Some(id) = track.publication.extensions.audio_level else { return };
+    if let (Some(speaker), Some(level)) = (&mut track.speaker, view.extension(packet, id)) {
+        speaker.handle(now.mono, level);
+    }
+}
+
+/// Notes the arrival for transport-wide feedback, whatever the packet carries.
+fn record_arrival(peer: &mut Peer, view: &View, packet: &[u8], arrival: Instant) {
+    let upstream = &mut peer.upstream;
+    if let Some(id) = upstream.transport_cc
+        && let Some(&[high, low]) = view.extension(packet, id)
+    {
+        upstream.recorder.record(u16::from_be_bytes([high, low]), arrival);
+    }
+}
+
+/// Packets in a row behind the ring after which the numbering is taken to be new.
+const RESTART_AFTER: u32 = 50;

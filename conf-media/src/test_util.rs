@@ -1,0 +1,452 @@
+//! Peers in memory on one shard, for tests, benches and fuzzing.
+//!
+//! A [`Lab`] owns a shard and simulated time. Its peers have validated addresses and known keys, so
+//! that no handshake is needed; what the shard sends them is opened with their own keys and kept
+//! until it is looked at.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::codec::Codec;
+use crate::command::{
+    Command, Encoding, Event, Extensions, Kind, Label, Payload, PeerId, Publication, Subscription,
+    TrackId,
+};
+use crate::egress::{RxBatch, TxBatch};
+use crate::ice::Credentials;
+use crate::rtp::{self, Class, Header, View};
+use crate::shard::{Input, Output, Refusal, Shard, ShardConfig};
+use crate::srtp::{Keys, MasterKey, Opener, Profile, Sealer};
+use crate::stun::{self, IntegrityKey, Role, TransactionId, Writer};
+use crate::time::Now;
+
+/// A shard with simulated time and the remotes around it.
+#[derive(Debug)]
+pub struct Lab {
+    /// The machine under test.
+    pub shard: Shard,
+    /// The present.
+    pub now: Now,
+    /// What the shard reported since it was last looked at.
+    pub events: Vec<Event>,
+    remotes: Vec<Remote>,
+    sent: TxBatch,
+    batch: RxBatch,
+}
+
+/// The far end of one peer.
+#[derive(Debug)]
+pub struct Remote {
+    /// Its id at the shard.
+    pub id: PeerId,
+    /// Where it sends from.
+    pub address: SocketAddr,
+    /// Opened media that it received.
+    pub rtp: Vec<Received>,
+    /// Opened reports and requests that it received.
+    pub rtcp: Vec<Vec<u8>>,
+    /// Everything else that it received.
+    pub other: Vec<Vec<u8>>,
+    sealer: Sealer,
+    opener: Opener,
+    ufrag: String,
+    password: String,
+}
+
+/// A media packet at a subscriber.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// Its header.
+    pub view: View,
+    /// All of it, opened.
+    pub bytes: Vec<u8>,
+}
+
+impl Received {
+    /// What it carries.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        self.view.payload(&self.bytes)
+    }
+
+    /// The value of a header extension.
+    #[must_use]
+    pub fn extension(&self, id: u8) -> Option<&[u8]> {
+        self.view.extension(&self.bytes, id)
+    }
+}
+
+/// A media packet that a publisher sends.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Header fields.
+    pub header: Header,
+    /// Header extensions, id and value.
+    pub extensions: &'a [(u8, &'a [u8])],
+    /// What it carries.
+    pub payload: &'a [u8],
+}
+
+impl Lab {
+    /// An empty shard; `now` is where time begins.
+    #[must_use]
+    pub fn new(now: Now) -> Self {
+        Self {
+            shard: Shard::new(ShardConfig { seed: 1 }),
+            now,
+            events: Vec::new(),
+            remotes: Vec::new(),
+            sent: TxBatch::new(),
+            batch: RxBatch::new(),
+        }
+    }
+
+    /// Adds a peer with a validated address and keys; returns its index.
+    ///
+    /// # Panics
+    /// If the shard refuses it.
+    pub fn connect(&mut self) -> usize {
+        let peer = self.announce();
+        self.check(peer);
+        let keys = self.keys(peer);
+        self.command(Command::SetKeys { peer: self.id(peer), keys }).expect("usable keys");
+        peer
+    }
+
+    /// Adds a peer that has neither address nor keys yet; returns its index.
+    ///
+    /// # Panics
+    /// If the shard refuses it.
+    pub fn announce(&mut self) -> usize {
+        let index = self.remotes.len();
+        let number = u16::try_from(index).expect("few peers");
+        let [high, low] = number.to_be_bytes();
+        let (ufrag, password) = (format!("u{index:05}"), format!("{index:022}"));
+        let keys = Self::keys_of(number);
+        self.remotes.push(Remote {
+            id: PeerId(1000 + u64::from(number)),
+            address: SocketAddr::from(([10, 1, high, low], 5000)),
+            rtp: Vec::new(),
+            rtcp: Vec::new(),
+            other: Vec::new(),
+            sealer: Sealer::new(keys.profile, &keys.remote).expect("usable keys"),
+            opener: Opener::new(keys.profile, &keys.local).expect("usable keys"),
+            ufrag: ufrag.clone(),
+            password: password.clone(),
+        });
+        let credentials = Credentials { ufrag, password };
+        self.command(Command::AddPeer { peer: self.id(index), credentials }).expect("a new peer");
+        index
+    }
+
+    /// The peer sends a connectivity check that nominates its address.
+    pub fn check(&mut self, peer: usize) {
+        let remote = self.remote(peer);
+        let (address, check) = (remote.address, remote.check());
+        let _ = self.datagram(address, &check);
+    }
+
+    /// The keys that the shard is given for a peer.
+    #[must_use]
+    pub fn keys(&self, peer: usize) -> Keys {
+        Self::keys_of(u16::try_from(peer).unwrap_or_default())
+    }
+
+    /// Hands a command to the shard.
+    ///
+    /// # Errors
+    /// What the shard refuses.
+    pub fn command(&mut self, command: Command) -> Result<(), Refusal> {
+        let done = self.shard.handle(self.now, Input::Command(command));
+        self.deliver();
+        done
+    }
+
+    /// Hands a datagram to the shard as it is.
+    ///
+    /// # Errors
+    /// What the shard refuses.
+    pub fn datagram(&mut self, from: SocketAddr, datagram: &[u8]) -> Result<(), Refusal> {
+        let mut bytes = datagram.to_vec();
+        let arrival = self.now.mono;
+        let done =
+            self.shard.handle(self.now, Input::Datagram { from, bytes: &mut bytes, arrival });
+        self.deliver();
+        done
+    }
+
+    /// A peer sends a media packet, sealed.
+    ///
+    /// # Errors
+    /// What the shard refuses.
+    pub fn send(&mut self, peer: usize, packet: &Outgoing<'_>) -> Result<(), Refusal> {
+        let datagram = self.seal(peer, packet);
+        self.datagram(self.remote(peer).address, &datagram)
+    }
+
+    /// A media packet of a peer, sealed, not sent yet.
+    ///
+    /// # Panics
+    /// If the packet cannot be written.
+    pub fn seal(&mut self, peer: usize, packet: &Outgoing<'_>) -> Vec<u8> {
+        let mut bytes = vec![0; packet.payload.len() + 400];
+        let at = packet.header.write(packet.extensions, &mut bytes).expect("a writable header");
+        let end = at + packet.payload.len();
+        bytes.get_mut(at..end).expect("room").copy_from_slice(packet.payload);
+        let len = self.remote_mut(peer).sealer.seal_rtp(&mut bytes, end).expect("sealed");
+        bytes.truncate(len);
+        bytes
+    }
+
+    /// A peer sends a compound of reports and requests, sealed.
+    ///
+    /// # Errors
+    /// What the shard refuses.
+    ///
+    /// # Panics
+    /// If the compound cannot be sealed.
+    pub fn send_rtcp(&mut self, peer: usize, compound: &[u8]) -> Result<(), Refusal> {
+        let mut bytes = compound.to_vec();
+        bytes.resize(compound.len() + 64, 0);
+        let remote = self.remote_mut(peer);
+        let len = remote.sealer.seal_rtcp(&mut bytes, compound.len()).expect("sealed");
+        bytes.truncate(len);
+        self.datagram(self.remote(peer).address, &bytes)
+    }
+
+    /// Time passes in steps of 10 ms; peers keep their addresses validated if `checks`.
+    pub fn pass(&mut self, time: Duration, checks: bool) {
+        let end = self.now.mono + time;
+        let mut next_check = self.now.mono + Duration::from_secs(2);
+        while self.now.mono < end {
+            self.now = self.now.later(Duration::from_millis(10));
+            if checks && self.now.mono >= next_check {
+                next_check += Duration::from_secs(2);
+                (0..self.remotes.len()).for_each(|peer| self.check(peer));
+            }
+            if self.shard.timeout().is_some_and(|at| self.now.mono >= at) {
+                self.shard.handle_timeout(self.now);
+            }
+            self.deliver();
+        }
+    }
+
+    /// A batch with the given sealed datagrams of a peer goes in, and what comes out is only
+    /// counted: the path of a packet without the far ends. Returns how many datagrams came out.
+    pub fn run_batch(&mut self, from: SocketAddr, datagrams: &[Vec<u8>]) -> usize {
+        for datagram in datagrams {
+            self.batch.push(from, datagram);
+        }
+        self.shard.handle_batch(self.now, &mut self.batch);
+        self.shard.flush(self.now, &mut self.sent);
+        self.sent.len()
+    }
+
+    /// Publishes a track of a peer.
+    ///
+    /// # Panics
+    /// If the shard refuses it.
+    pub fn publish(&mut self, peer: usize, track: u64, publication: Publication) {
+        let peer = self.id(peer);
+        let track = TrackId(track);
+        self.command(Command::Publish { track, peer, publication }).expect("a new track");
+    }
+
+    /// Subscribes a peer to a track.
+    ///
+    /// # Panics
+    /// If the shard refuses it.
+    pub fn subscribe(&mut self, peer: usize, track: u64, subscription: Subscription) {
+        let peer = self.id(peer);
+        let track = TrackId(track);
+        self.command(Command::Subscribe { track, peer, subscription }).expect("a new edge");
+    }
+
+    /// The id of a peer.
+    #[must_use]
+    pub fn id(&self, peer: usize) -> PeerId {
+        self.remote(peer).id
+    }
+
+    /// The far end of a peer.
+    ///
+    /// # Panics
+    /// If there is no such peer.
+    #[must_use]
+    pub fn remote(&self, peer: usize) -> &Remote {
+        self.remotes.get(peer).expect("a peer of this lab")
+    }
+
+    /// The far end of a peer, to change it.
+    ///
+    /// # Panics
+    /// If there is no such peer.
+    pub fn remote_mut(&mut self, peer: usize) -> &mut Remote {
+        self.remotes.get_mut(peer).expect("a peer of this lab")
+    }
+
+    /// Takes what a peer received.
+    pub fn received(&mut self, peer: usize) -> Vec<Received> {
+        std::mem::take(&mut self.remote_mut(peer).rtp)
+    }
+
+    /// Takes the compounds that a peer received.
+    pub fn compounds(&mut self, peer: usize) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.remote_mut(peer).rtcp)
+    }
+
+    /// Carries what the shard sends to the far ends.
+    fn deliver(&mut self) {
+        self.shard.flush(self.now, &mut self.sent);
+        for (to, datagram) in self.sent.iter() {
+            if let Some(remote) = self.remotes.iter_mut().find(|remote| remote.address == to) {
+                remote.take(datagram);
+            }
+        }
+        while let Some(output) = self.shard.poll() {
+            if let Output::Event(event) = output {
+                self.events.push(event);
+            }
+        }
+    }
+
+    fn keys_of(peer: u16) -> Keys {
+        let [high, low] = peer.to_be_bytes();
+        let key = |side: u8| {
+            let mut key = vec![side; 16];
+            key.extend([high, low]);
+            MasterKey { key: key.split_off(2), salt: vec![side ^ low; 12] }
+        };
+        Keys { profile: Profile::AeadAes128Gcm, local: key(1), remote: key(2) }
+    }
+}
+
+impl Remote {
+    /// A connectivity check that nominates.
+    #[must_use]
+    pub fn check(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        Writer::new(&mut out, stun::Class::Request, TransactionId([7; 12]))
+            .username(&format!("{}:remote", self.ufrag))
+            .priority(1)
+            .use_candidate()
+            .role(Role::Controlling { tie_breaker: 1 })
+            .integrity(&IntegrityKey::new(&self.password))
+            .fingerprint();
+        out
+    }
+
+    fn take(&mut self, datagram: &[u8]) {
+        let mut bytes = datagram.to_vec();
+        match rtp::classify(datagram) {
+            Class::Rtp => {
+                let len = self.opener.open_rtp(&mut bytes).expect("sealed for this peer");
+                bytes.truncate(len);
+                let view = rtp::parse(&bytes).expect("a whole packet");
+                self.rtp.push(Received { view, bytes });
+            }
+            Class::Rtcp => {
+                let len = self.opener.open_rtcp(&mut bytes).expect("sealed for this peer");
+                bytes.truncate(len);
+                self.rtcp.push(bytes);
+            }
+            _ => self.other.push(bytes),
+        }
+    }
+}
+
+/// Header-extension ids of publishers here.
+pub const FROM: Extensions = Extensions {
+    mid: Some(1),
+    rid: Some(2),
+    repaired_rid: Some(3),
+    audio_level: Some(4),
+    transport_cc: Some(5),
+    abs_send_time: Some(6),
+    abs_capture_time: Some(7),
+    video_orientation: Some(8),
+    dependency_descriptor: Some(9),
+};
+
+/// Header-extension ids of subscribers here: all others than the publishers'.
+pub const TO: Extensions = Extensions {
+    mid: Some(11),
+    rid: None,
+    repaired_rid: None,
+    audio_level: Some(12),
+    transport_cc: Some(13),
+    abs_send_time: None,
+    abs_capture_time: Some(14),
+    video_orientation: Some(10),
+    dependency_descriptor: Some(9),
+};
+
+/// A microphone with Opus as 111.
+#[must_use]
+pub fn microphone(mid: &str, ssrc: u32) -> Publication {
+    Publication {
+        kind: Kind::Audio,
+        mid: label(mid),
+        encodings: vec![Encoding { rid: None, ssrc: Some(ssrc), rtx_ssrc: None }],
+        codecs: vec![payload(111, Codec::Opus, None)],
+        extensions: FROM,
+    }
+}
+
+/// A camera with VP8 as 96 and its retransmissions as 97, in one encoding.
+#[must_use]
+pub fn camera(mid: &str, ssrc: u32) -> Publication {
+    Publication {
+        kind: Kind::Video,
+        mid: label(mid),
+        encodings: vec![Encoding { rid: None, ssrc: Some(ssrc), rtx_ssrc: Some(ssrc + 1) }],
+        codecs: vec![payload(96, Codec::Vp8, Some(97))],
+        extensions: FROM,
+    }
+}
+
+/// A camera with the encodings `q`, `h` and `f`, whose sources the packets tell.
+#[must_use]
+pub fn simulcast(mid: &str) -> Publication {
+    let encoding = |rid| Encoding { rid: Some(label(rid)), ssrc: None, rtx_ssrc: None };
+    Publication { encodings: ["q", "h", "f"].map(encoding).to_vec(), ..camera(mid, 0) }
+}
+
+/// How a track looks at a subscriber: Opus as 109, VP8 as 120 with retransmissions as 121.
+#[must_use]
+pub fn subscription(mid: &str, ssrc: u32) -> Subscription {
+    Subscription {
+        mid: label(mid),
+        ssrc,
+        rtx_ssrc: Some(ssrc + 1),
+        codecs: vec![payload(109, Codec::Opus, None), payload(120, Codec::Vp8, Some(121))],
+        extensions: TO,
+        cname: "conference".to_owned(),
+    }
+}
+
+/// A VP8 payload: 15-bit picture id, base-layer index, temporal layer 0.
+#[must_use]
+pub fn vp8(picture: u16, keyframe: bool, start: bool, len: usize) -> Vec<u8> {
+    let [high, low] = (picture | 0x8000).to_be_bytes();
+    let first = if start { 0x90 } else { 0x80 };
+    let mut payload = vec![first, 0xe0, high, low, low, 0x00, u8::from(!keyframe)];
+    payload.resize(len.max(8), 0xab);
+    payload
+}
+
+/// A `mid` or `rid`.
+///
+/// # Panics
+/// If it is none.
+#[must_use]
+pub fn label(text: &str) -> Label {
+    Label::new(text.as_bytes()).expect("1 to 16 visible characters")
+}
+
+/// A payload type with all feedback.
+#[must_use]
+pub fn payload(payload_type: u8, codec: Codec, rtx: Option<u8>) -> Payload {
+    let clock_rate = if codec == Codec::Opus { 48_000 } else { 90_000 };
+    Payload { payload_type, codec, clock_rate, rtx, nack: true, pli: true }
+}

@@ -1,0 +1,163 @@
+//! The most recent packets of one encoding, shared by all its subscribers.
+//!
+//! A publisher's packet is kept once, opened, however many subscribers may ask for it again or
+//! begin with it. The memory is fixed and allocated with the first packet.
+
+use crate::codec::Picture;
+use crate::rtp::View;
+
+/// A ring of slots, indexed by the unwrapped sequence number.
+#[derive(Debug)]
+pub struct Ring {
+    bytes: Vec<u8>,
+    slots: Vec<Slot>,
+    capacity: u64,
+    newest: Option<u64>,
+    keyframe: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// `u64::MAX`: never used.
+    sequence: u64,
+    len: u16,
+    entry: Option<Entry>,
+}
+
+/// What was read from a packet when it came.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Offsets and header fields.
+    pub view: View,
+    /// What its payload is.
+    pub picture: Picture,
+}
+
+/// A packet in the ring.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// Unwrapped.
+    pub sequence: u64,
+    /// The whole packet, opened.
+    pub bytes: &'a [u8],
+    /// What was read from it.
+    pub entry: &'a Entry,
+}
+
+/// What became of a packet that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is the newest.
+    Newest,
+    /// It filled a gap.
+    Older,
+    /// It is there already, or older than the ring reaches.
+    Late,
+    /// It is longer than a slot.
+    Oversized,
+}
+
+impl Ring {
+    /// Longest packet that is kept; what fits one Ethernet frame.
+    pub const SLOT_BYTES: usize = 1500;
+
+    /// An empty ring of `capacity` packets (a power of two); no memory yet.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        let capacity = capacity.next_power_of_two() as u64;
+        Self { bytes: Vec::new(), slots: Vec::new(), capacity, newest: None, keyframe: None }
+    }
+
+    /// Copies a packet in.
+    pub fn insert(&mut self, sequence: u64, packet: &[u8], entry: Entry) -> Kept {
+        if packet.len() > Self::SLOT_BYTES {
+            return Kept::Oversized;
+        }
+        self.allocate();
+        let newest = self.newest.is_none_or(|newest| sequence > newest);
+        if !newest && self.is_late(sequence) {
+            return Kept::Late;
+        }
+        let index = self.index(sequence);
+        let Some(slot) = self.slots.get_mut(index) else { return Kept::Late };
+        let at = index * Self::SLOT_BYTES;
+        let Some(room) = self.bytes.get_mut(at..at + packet.len()) else { return Kept::Oversized };
+        room.copy_from_slice(packet);
+        let len = u16::try_from(packet.len()).unwrap_or_default();
+        *slot = Slot { sequence, len, entry: Some(entry) };
+        if newest {
+            self.newest = Some(sequence);
+        }
+        if entry.picture.keyframe && entry.picture.start {
+            self.keyframe = self.keyframe.max(Some(sequence));
+        }
+        if newest { Kept::Newest } else { Kept::Older }
+    }
+
+    /// Forgets all packets, keeps the memory: the source began anew.
+    pub fn clear(&mut self) {
+        for slot in &mut self.slots {
+            *slot = EMPTY;
+        }
+        self.newest = None;
+        self.keyframe = None;
+    }
+
+    /// The packet with this number, if it is still there.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, sequence: u64) -> Option<Stored<'_>> {
+        let index = self.index(sequence);
+        let slot = self.slots.get(index)?;
+        if slot.sequence != sequence {
+            return None;
+        }
+        let at = index * Self::SLOT_BYTES;
+        let bytes = self.bytes.get(at..at + usize::from(slot.len))?;
+        Some(Stored { sequence, bytes, entry: slot.entry.as_ref()? })
+    }
+
+    /// The packet with these low 32 bits of its number, counted back from the newest.
+    #[must_use]
+    pub fn get_recent(&self, low: u32) -> Option<Stored<'_>> {
+        let newest = self.newest?;
+        let back = crate::forward::resend::low(newest).wrapping_sub(low);
+        self.get(newest.checked_sub(u64::from(back))?)
+    }
+
+    /// The newest packet's number.
+    #[must_use]
+    pub fn newest(&self) -> Option<u64> {
+        self.newest
+    }
+
+    /// Where the latest keyframe begins, if it and all packets after it are there, at most `most`.
+    #[must_use]
+    pub fn keyframe(&self, most: u64) -> Option<u64> {
+        let (keyframe, newest) = (self.keyframe?, self.newest?);
+        if newest - keyframe >= self.capacity.min(most) {
+            return None;
+        }
+        let whole = (keyframe..=newest).all(|sequence| self.get(sequence).is_some());
+        whole.then_some(keyframe)
+    }
+
+    fn is_late(&self, sequence: u64) -> bool {
+        let newest = self.newest.unwrap_or_default();
+        newest - sequence >= self.capacity || self.get(sequence).is_some()
+    }
+
+    fn index(&self, sequence: u64) -> usize {
+        usize::try_from(sequence & (self.capacity - 1)).unwrap_or_default()
+    }
+
+    fn allocate(&mut self) {
+        if self.slots.is_empty() {
+            let capacity = usize::try_from(self.capacity).unwrap_or_default();
+            self.slots = vec![EMPTY; capacity];
+            self.bytes = vec![0; capacity * Self::SLOT_BYTES];
+        }
+    }
+}
+
+const EMPTY: Slot = Slot { sequence: u64::MAX, len: 0, entry: None };
