@@ -1,0 +1,96 @@
+//! Publishers for the engine's tests.
+
+#![allow(dead_code, unreachable_pub, reason = "every test file uses some of it")]
+
+use std::time::{Duration, Instant};
+
+use conf_media::rtp::Header;
+use conf_media::test_util::{Lab, Outgoing, Received, vp8};
+use conf_media::time::Now;
+
+/// Where simulated time begins.
+#[expect(clippy::disallowed_methods, reason = "an instant cannot be made from nothing")]
+pub fn clock() -> Now {
+    Now { mono: Instant::now(), wall: "2026-01-01T00:00:00Z".parse().expect("a time") }
+}
+
+/// A packet of sound, 20 ms.
+pub fn opus<'a>(ssrc: u32, sequence: u16, extensions: &'a [(u8, &'a [u8])]) -> Outgoing<'a> {
+    let timestamp = u32::from(sequence) * 960;
+    let header = Header { marker: false, payload_type: 111, sequence, timestamp, ssrc };
+    Outgoing { header, extensions, payload: b"a packet of sound" }
+}
+
+/// A publisher of one VP8 encoding: two packets a picture, a picture every 40 ms.
+pub struct Camera {
+    pub ssrc: u32,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub picture: u16,
+    pub rid: Option<&'static str>,
+    pub mid: &'static str,
+    /// Sequence numbers that get lost on the way to the shard.
+    pub lose: Vec<u16>,
+}
+
+impl Camera {
+    pub fn new(ssrc: u32) -> Self {
+        Self {
+            ssrc,
+            sequence: 65_530,
+            timestamp: ssrc.wrapping_mul(7919),
+            picture: 32_765,
+            rid: None,
+            mid: "1",
+            lose: Vec::new(),
+        }
+    }
+
+    /// One layer of a simulcast.
+    pub fn layer(ssrc: u32, rid: &'static str) -> Self {
+        Self {
+            rid: Some(rid),
+            sequence: ssrc as u16,
+            picture: ssrc as u16 & 0x7fff,
+            ..Self::new(ssrc)
+        }
+    }
+
+    /// Sends one picture of two packets.
+    pub fn picture(&mut self, lab: &mut Lab, peer: usize, keyframe: bool) {
+        for start in [true, false] {
+            let payload = vp8(self.picture, keyframe && start, start, 200);
+            let mut extensions: Vec<(u8, &[u8])> = Vec::new();
+            if let Some(rid) = self.rid {
+                extensions = vec![(1, self.mid.as_bytes()), (2, rid.as_bytes())];
+            }
+            let header = Header {
+                marker: !start,
+                payload_type: 96,
+                sequence: self.sequence,
+                timestamp: self.timestamp,
+                ssrc: self.ssrc,
+            };
+            let packet = Outgoing { header, extensions: &extensions, payload: &payload };
+            if self.lose.contains(&self.sequence) {
+                let _ = lab.seal(peer, &packet);
+            } else {
+                lab.send(peer, &packet).expect("taken");
+            }
+            self.sequence = self.sequence.wrapping_add(1);
+        }
+        self.timestamp = self.timestamp.wrapping_add(3600);
+        self.picture = (self.picture + 1) & 0x7fff;
+    }
+
+    /// The same, and 40 ms pass.
+    pub fn step(&mut self, lab: &mut Lab, peer: usize, keyframe: bool) {
+        self.picture(lab, peer, keyframe);
+        lab.pass(Duration::from_millis(40), true);
+    }
+}
+
+/// The 15-bit picture id of a received VP8 packet.
+pub fn picture_id(packet: &Received) -> u16 {
+    u16::from_be_bytes([packet.payload()[2], packet.payload()[3]]) & 0x7fff
+}
