@@ -4,6 +4,7 @@ import './tokens.css';
 import './base.css';
 import { mount } from 'svelte';
 import App from './App.svelte';
+import './lib/expose';
 import { start } from './lib/i18n.svelte';
 
 const target = document.getElementById('app');

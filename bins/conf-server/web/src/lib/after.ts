@@ -1,7 +1,9 @@
 /** How a visit to a room can be over, and what the server said about it. */
 import type { ApiError } from './api';
 import type { Key } from './i18n.svelte';
-import type { EndReason } from './wire';
+import type { MeetingEnded } from './wire';
+
+export type EndReason = MeetingEnded['reason'];
 
 export type After =
   | { kind: 'left' | 'removed' | 'replaced' | 'lost' | 'version' | 'missing' | 'nowhere' }

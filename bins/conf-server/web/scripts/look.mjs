@@ -1,0 +1,79 @@
+/**
+ * Takes pictures of every story at three sizes and in both themes, and asks axe about each.
+ *
+ *   npm run look -- [--out DIR] [--only TEXT]     (needs a Chromium: CHROMIUM=/path, default /usr/bin/chromium)
+ */
+import { mkdirSync } from 'node:fs';
+import AxeBuilder from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+import { createServer } from 'vite';
+
+const argument = (name, fallback) => {
+  const at = process.argv.indexOf(name);
+  return at > 0 ? process.argv[at + 1] : fallback;
+};
+const out = argument('--out', 'test-results/look');
+const only = argument('--only', '');
+mkdirSync(out, { recursive: true });
+
+const SIZES = { phone: [360, 740], tablet: [768, 1024], desk: [1440, 900] };
+const STORIES = {
+  start: 'story=start',
+  prejoin: 'story=prejoin',
+  left: 'story=left',
+  ended: 'story=ended',
+  full: 'story=full',
+  missing: 'story=missing',
+  alone: 'story=meeting&n=1&muted',
+  two: 'story=meeting&n=2&video',
+  four: 'story=meeting&n=4&video',
+  nine: 'story=meeting&n=9&video&unread',
+  twentyfive: 'story=meeting&n=30&video',
+  share: 'story=meeting&n=6&video&share=1',
+  sharemine: 'story=meeting&n=4&video&share=0',
+  chat: 'story=meeting&n=5&video&unread&click=toggle-chat',
+  chatempty: 'story=meeting&n=3&empty&click=toggle-chat',
+  people: 'story=meeting&n=9&video&click=toggle-people',
+  menu: 'story=meeting&n=5&video&click=toggle-people,person-menu',
+  leave: 'story=meeting&n=4&video&click=leave',
+  settings: 'story=meeting&n=4&click=more,open-settings',
+  help: 'story=meeting&n=4&click=more,open-help',
+  truth: 'story=meeting&n=4&click=truth',
+  trouble: 'story=meeting&n=4&link=lost&blocked&toast',
+  rtl: 'story=meeting&n=5&video&rtl&click=toggle-chat',
+};
+
+const server = await createServer({ logLevel: 'error', server: { port: 5199, strictPort: true } });
+await server.listen();
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'],
+});
+let found = 0;
+for (const theme of ['light', 'dark']) {
+  for (const [size, [width, height]] of Object.entries(SIZES)) {
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: 'de-DE', hasTouch: size === 'phone', reducedMotion: 'reduce' });
+    const page = await context.newPage();
+    page.on('pageerror', (error) => (console.log(`ERROR ${error.message}`), (found += 1)));
+    for (const [name, query] of Object.entries(STORIES)) {
+      const label = `${name}-${size}-${theme}`;
+      if (!label.includes(only)) continue;
+      await page.goto(`http://localhost:5199/stories.html?${query}&theme=${theme}`);
+      await page.waitForLoadState('networkidle');
+      await page.waitForTimeout(query.includes('click') ? 700 : 350);
+      await page.screenshot({ path: `${out}/${label}.png` });
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      if (overflow) (console.log(`WIDE ${label}`), (found += 1));
+      const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze();
+      for (const violation of violations) {
+        found += 1;
+        console.log(`AXE ${label} ${violation.id}: ${violation.nodes.map((node) => `${node.target.join(' ')} ${node.any[0]?.message ?? ''}`).slice(0, 4).join(' | ')}`);
+      }
+    }
+    await context.close();
+  }
+}
+await browser.close();
+await server.close();
+console.log(found ? `${found} findings` : 'nothing found');
+process.exit(found ? 1 : 0);

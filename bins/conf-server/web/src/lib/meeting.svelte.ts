@@ -1,0 +1,288 @@
+/**
+ * The state of the meeting: one object, fed by the meeting websocket and by the media room.
+ *
+ * Everything the page draws is read from here; everything a person does goes through the methods below.
+ */
+import { SvelteMap } from 'svelte/reactivity';
+import type { After, EndReason } from './after';
+import { ApiError, rejoin } from './api';
+import { keep } from './guest';
+import { t } from './i18n.svelte';
+import { Media, ME } from './media.svelte';
+import { notices } from './notices.svelte';
+import { MeetingSocket, type Link, type Outcome, type Told } from './socket';
+import type { Visit } from './visit';
+import type { ChatMessage, Command, Event, Goodbye, Participant, Refusal, Role } from './wire';
+
+/** A participant with what our own media client knows about them. */
+export interface Person extends Participant {
+  me: boolean;
+  weak: boolean;
+}
+
+export class Meeting {
+  link = $state<Link>('connecting');
+  ready = $state(false);
+  people = new SvelteMap<string, Participant>();
+  chat = $state.raw<ChatMessage[]>([]);
+  startedAt = $state<Date>();
+  limits = $state.raw({ participants: 50, chat_chars: 2_000, name_chars: 60 });
+  /** The last chat message that was on screen. */
+  readTo = $state(0);
+  readonly me: string;
+  readonly media: Media;
+
+  /** Me first, then the others as they came. */
+  everyone: Person[] = $derived.by(() => this.#everyone());
+  self: Person | undefined = $derived(this.everyone.find((person) => person.me));
+  others: Person[] = $derived(this.everyone.filter((person) => !person.me));
+  moderator = $derived.by(() => this.people.get(this.me)?.role === 'moderator');
+  unread = $derived.by(() => this.chat.filter((message) => message.id > this.readTo && message.from !== this.me).length);
+  /** What the banner says: the worse of the two connections. */
+  connection: 'connected' | 'reconnecting' | 'lost' = $derived.by(() => this.#connection());
+
+  #visit: Visit;
+  #socket: MeetingSocket;
+  #leave: (after: After) => void;
+  #endReason: EndReason | undefined;
+  #over = false;
+
+  constructor(visit: Visit, leave: (after: After) => void) {
+    this.#visit = visit;
+    this.#leave = leave;
+    this.me = visit.admission.participant;
+    this.limits = { ...this.limits, ...visit.room.limits };
+    const origin = location.origin.replace(/^http/, 'ws');
+    this.media = new Media({
+      url: origin,
+      token: visit.admission.media_token,
+      tracks: visit.tracks,
+      renew: () => this.#renew(),
+      replaced: () => this.#finish({ kind: 'replaced' }),
+    });
+    this.#socket = new MeetingSocket({
+      url: `${origin}/api/meeting/ws`,
+      room: visit.code,
+      participant: visit.admission.participant,
+      secret: visit.admission.secret,
+      told: (message) => this.#told(message),
+      link: (link) => (this.link = link),
+      goodbye: (reason) => this.#goodbye(reason),
+    });
+  }
+
+  start(): void {
+    this.#socket.start();
+    void this.media.start();
+  }
+
+  /** Ends this visit's connections without a word to the server (the page is going away). */
+  stop(): void {
+    this.#over = true;
+    this.#socket.close();
+    void this.media.close();
+  }
+
+  retry(): void {
+    this.#socket.retry();
+  }
+
+  /** Sends a chat message; the words of a refusal, or nothing when it was taken. */
+  async say(text: string): Promise<string | undefined> {
+    const outcome = await this.#socket.command({ type: 'send_chat', text });
+    if (outcome.type === 'unsent') return t('chat_unsent');
+    return outcome.type === 'refused' ? explain(outcome.refusal) : undefined;
+  }
+
+  raiseHand(raised: boolean): Promise<boolean> {
+    return this.#ask({ type: 'raise_hand', raised });
+  }
+
+  mute(participant: string): Promise<boolean> {
+    return this.#ask({ type: 'mute', participant });
+  }
+
+  muteAll(): Promise<boolean> {
+    return this.#ask({ type: 'mute_all' });
+  }
+
+  remove(participant: string): Promise<boolean> {
+    return this.#ask({ type: 'remove', participant });
+  }
+
+  setRole(participant: string, role: Role): Promise<boolean> {
+    return this.#ask({ type: 'set_role', participant, role });
+  }
+
+  /** Leaves even when nobody answers. */
+  async leave(): Promise<void> {
+    const patience = new Promise<void>((resolve) => setTimeout(resolve, 800));
+    await Promise.race([this.#socket.command({ type: 'leave' }), patience]);
+    this.#finish({ kind: 'left' });
+  }
+
+  async end(): Promise<boolean> {
+    return this.#ask({ type: 'end' });
+  }
+
+  read(): void {
+    this.readTo = this.chat.at(-1)?.id ?? this.readTo;
+  }
+
+  async setMicrophone(on: boolean): Promise<void> {
+    await this.media.setMicrophone(on);
+    notices.alert(t(this.media.microphone ? 'live_unmuted' : 'live_muted'));
+  }
+
+  async #ask(command: Command): Promise<boolean> {
+    const outcome: Outcome = await this.#socket.command(command);
+    if (outcome.type === 'unsent') notices.toast(t('refusal_unsent'), 'warning');
+    if (outcome.type === 'refused') notices.toast(explain(outcome.refusal), 'warning');
+    return outcome.type === 'done';
+  }
+
+  #told(message: Told): void {
+    if (message.type === 'welcome') this.#welcome(message);
+    if (message.type === 'event') this.#event(message.event);
+  }
+
+  #welcome({ snapshot }: Extract<Told, { type: 'welcome' }>): void {
+    const again = this.ready;
+    const present = new Set(snapshot.participants.map(({ id }) => id));
+    for (const id of this.people.keys()) if (!present.has(id)) this.people.delete(id);
+    for (const participant of snapshot.participants) this.people.set(participant.id, participant);
+    this.chat = snapshot.chat;
+    this.startedAt = new Date(snapshot.meeting.started_at);
+    this.limits = { ...this.limits, ...snapshot.limits };
+    if (!again) this.read();
+    this.ready = true;
+  }
+
+  #event(event: Event): void {
+    switch (event.type) {
+      case 'participant_joined':
+        this.people.set(event.participant.id, event.participant);
+        if (event.participant.id !== this.me) notices.bundle('live_joined', event.participant.name);
+        return;
+      case 'participant_changed':
+        return this.#changed(event.participant);
+      case 'participant_left': {
+        const name = this.people.get(event.id)?.name;
+        this.people.delete(event.id);
+        if (name && event.id !== this.me) notices.bundle('live_left', name);
+        return;
+      }
+      case 'chat':
+        this.chat = [...this.chat.slice(-CHAT_KEPT), event.message];
+        if (event.message.from !== this.me) notices.bundle('live_chat', event.message.name);
+        return;
+      case 'muted_by':
+        notices.toast(t('toast_muted_by', { name: this.people.get(event.participant)?.name ?? t('people_moderator') }));
+        return notices.alert(t('live_muted'));
+      case 'meeting_ended':
+        this.#endReason = event.reason;
+        return;
+    }
+  }
+
+  #changed(now: Participant): void {
+    const before = this.people.get(now.id);
+    this.people.set(now.id, now);
+    if (now.hand && !before?.hand && now.id !== this.me) notices.say(t('live_hand', { name: now.name }));
+    if (now.id === this.me && before && before.role !== now.role) {
+      notices.toast(t(now.role === 'moderator' ? 'toast_promoted' : 'toast_demoted'));
+    }
+  }
+
+  #goodbye(reason: Goodbye): void {
+    switch (reason) {
+      case 'ended':
+        return this.#finish({ kind: 'ended', reason: this.#endReason ?? 'moderator' });
+      case 'unknown':
+        return this.#finish({ kind: 'lost' });
+      case 'too_slow':
+        return;
+      default:
+        return this.#finish({ kind: reason });
+    }
+  }
+
+  #finish(after: After): void {
+    if (this.#over) return;
+    this.stop();
+    this.#leave(after);
+  }
+
+  async #renew(): Promise<string> {
+    const { code, admission } = this.#visit;
+    try {
+      const fresh = await rejoin(code, admission.participant, admission.secret);
+      keep(code, fresh);
+      return fresh.media_token;
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 410 || error.status === 401)) this.#finish({ kind: 'lost' });
+      throw error;
+    }
+  }
+
+  #connection(): 'connected' | 'reconnecting' | 'lost' {
+    if (this.link === 'lost') return 'lost';
+    if (this.link === 'reconnecting') return 'reconnecting';
+    return this.media.state === 'reconnecting' || this.media.state === 'failed' ? 'reconnecting' : 'connected';
+  }
+
+  #everyone(): Person[] {
+    const { seen } = this.media;
+    const known = [...this.people.values()].map((participant): Person => {
+      const me = participant.id === this.me;
+      const media = seen.get(participant.id) ?? (me ? seen.get(ME) : undefined);
+      const microphone = media?.microphone ?? participant.microphone;
+      return { ...participant, microphone, me, weak: media?.weak ?? false };
+    });
+    if (!this.people.has(this.me)) known.push(this.#guess(this.me, this.#visit.name, true));
+    for (const [id, media] of seen) {
+      if (id !== ME && !OURS.test(id) && !this.people.has(id)) known.push(this.#guess(id, media.name, false));
+    }
+    return known.sort((a, b) => Number(b.me) - Number(a.me) || a.joined_at.localeCompare(b.joined_at) || a.id.localeCompare(b.id));
+  }
+
+  /** Somebody whom the media room knows and the websocket has not told of (yet). */
+  #guess(id: string, name: string, me: boolean): Person {
+    const media = this.media.seen.get(me ? ME : id) ?? this.media.seen.get(id);
+    return {
+      id,
+      name,
+      me,
+      role: 'viewer',
+      presence: me ? 'joining' : 'connected',
+      joined_at: '9999',
+      hand: false,
+      microphone: media?.microphone ?? 'off',
+      camera: media?.camera ? 'on' : 'off',
+      screen: media?.screen !== undefined,
+      weak: media?.weak ?? false,
+    };
+  }
+}
+
+/** The words for a refusal, with its limit. */
+export function explain(refusal: Refusal): string {
+  switch (refusal.type) {
+    case 'chat_too_long':
+      return t('chat_too_long', { limit: refusal.limit });
+    case 'too_many_requests':
+      return t('refusal_too_many', { seconds: Math.max(1, Math.ceil(refusal.retry_after_ms / 1_000)) });
+    case 'not_allowed':
+      return t('refusal_forbidden');
+    case 'last_moderator':
+      return t('refusal_last_moderator');
+    case 'participant_unknown':
+      return t('refusal_gone');
+    default:
+      return t('refusal_other');
+  }
+}
+
+/** Who joined through this client or the portal: the roster alone says whether they are here. */
+const OURS = /^p-[0-9a-f]{16}$/;
+const CHAT_KEPT = 999;

@@ -1,0 +1,63 @@
+/** Short words that pass: toasts for the eye, live regions for the ear. Many of a kind are told together. */
+import { SvelteMap } from 'svelte/reactivity';
+import { list, t } from './i18n.svelte';
+
+export interface Toast {
+  id: number;
+  text: string;
+  tone: 'info' | 'warning' | 'ok';
+}
+
+type Bundled = 'live_joined' | 'live_left' | 'live_chat';
+
+class Notices {
+  toasts = $state<Toast[]>([]);
+  polite = $state('');
+  assertive = $state('');
+  #next = 1;
+  #bundles = new SvelteMap<Bundled, string[]>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  toast(text: string, tone: Toast['tone'] = 'info'): void {
+    if (this.toasts.some((toast) => toast.text === text)) return;
+    const id = (this.#next += 1);
+    this.toasts = [...this.toasts.slice(1 - MOST), { id, text, tone }];
+    setTimeout(() => this.dismiss(id), SHOWN_MS);
+  }
+
+  dismiss(id: number): void {
+    this.toasts = this.toasts.filter((toast) => toast.id !== id);
+  }
+
+  say(text: string): void {
+    this.polite = text;
+  }
+
+  /** Only for what must not wait: I am muted, I am being removed. */
+  alert(text: string): void {
+    this.assertive = text;
+  }
+
+  /** Collects for a moment, then says it in one sentence. */
+  bundle(kind: Bundled, name: string): void {
+    this.#bundles.set(kind, [...(this.#bundles.get(kind) ?? []), name]);
+    this.#timer ??= setTimeout(() => this.#tell(), BUNDLE_MS);
+  }
+
+  #tell(): void {
+    this.#timer = undefined;
+    const sentences = [...this.#bundles].map(([kind, names]) => {
+      const distinct = [...new Set(names)];
+      const shown = distinct.length > 4 ? [...distinct.slice(0, 3), `+${distinct.length - 3}`] : distinct;
+      return t(kind, { count: kind === 'live_chat' ? names.length : distinct.length, names: list(shown) });
+    });
+    this.#bundles.clear();
+    this.polite = sentences.join('. ');
+  }
+}
+
+export const notices = new Notices();
+
+const MOST = 3;
+const SHOWN_MS = 6_000;
+const BUNDLE_MS = 1_500;
