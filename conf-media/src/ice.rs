@@ -33,8 +33,6 @@ pub struct Agent {
     paths: Vec<Path>,
     /// Always one of `paths`.
     selected: Option<SocketAddr>,
-    /// A pair was nominated since the last restart.
-    nominated: bool,
     /// No path is left, and that has been reported.
     disconnected: bool,
     events: VecDeque<Event>,
@@ -49,7 +47,6 @@ impl Agent {
             previous: None,
             paths: Vec::with_capacity(MAX_PATHS),
             selected: None,
-            nominated: false,
             disconnected: false,
             events: VecDeque::new(),
         }
@@ -57,8 +54,11 @@ impl Agent {
 
     /// The peer restarts: from now on `credentials` count, the old ones until the first check with
     /// the new. The path in use stays until another is nominated.
+    ///
+    /// Restarted twice without a check between, the credentials that were never used end.
     pub fn restart(&mut self, credentials: Credentials) {
-        self.previous = Some(std::mem::replace(&mut self.current, Secret::new(credentials)));
+        let old = std::mem::replace(&mut self.current, Secret::new(credentials));
+        self.previous.get_or_insert(old);
     }
 
     /// Answers a check that came `from` an address: `out` is the datagram to send back to it.
@@ -87,8 +87,8 @@ impl Agent {
             .xor_mapped_address(from)
             .integrity(&secret.key)
             .fingerprint();
-        if fresh && self.previous.take().is_some() {
-            self.nominated = false;
+        if fresh {
+            self.previous = None;
         }
         Ok(self.accept(now.mono, from, message.use_candidate()))
     }
@@ -104,7 +104,6 @@ impl Agent {
         }
         if self.selected.is_some_and(|selected| self.path(selected).is_none()) {
             // Any path with consent may carry media until one is nominated (RFC 8445, 12.1.1).
-            self.nominated = false;
             self.selected = self.paths.iter().max_by_key(|path| path.checked).map(|p| p.address);
         }
         if self.paths.is_empty() {
@@ -190,7 +189,6 @@ impl Agent {
         if std::mem::take(&mut self.disconnected) {
             self.events.push_back(Event::Reconnected);
         }
-        self.nominated |= nominates;
         let selects = (nominates || self.selected.is_none()) && self.selected != Some(from);
         if selects {
             self.selected = Some(from);
@@ -222,7 +220,6 @@ impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Agent")
             .field("paths", &self.paths.len())
-            .field("nominated", &self.nominated)
             .field("disconnected", &self.disconnected)
             .finish_non_exhaustive()
     }

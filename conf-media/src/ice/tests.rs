@@ -222,6 +222,18 @@ fn the_old_credentials_end_with_the_first_check_that_carries_the_new() {
 }
 
 #[test]
+fn credentials_that_were_never_used_end_with_a_second_restart() {
+    let (mut agent, now) = (agent(), start());
+    NOMINATION.send(&mut agent, now, at(1)).unwrap();
+    agent.restart(credentials("skipped", RENEWED));
+    agent.restart(credentials("renewed", RENEWED));
+    assert_eq!(agent.ufrags().collect::<Vec<_>>(), ["renewed", "ours"]);
+    CHECK.send(&mut agent, now, at(1)).unwrap();
+    let skipped = Check { username: "skipped:theirs", password: RENEWED, ..CHECK };
+    assert_eq!(skipped.send(&mut agent, now, at(2)), Err(IceError::UnknownUser));
+}
+
+#[test]
 fn a_ninth_address_pushes_out_the_one_unchecked_for_longest_but_not_the_selected() {
     let (mut agent, now) = (agent(), start());
     for step in 0..1_000 {
