@@ -127,3 +127,5 @@ fn a_full_socket_is_emptied_in_batches() {
     assert_eq!(receiver.receive(&socket, &mut batch).unwrap(), 0);
     assert!(batch.is_empty());
 }
+
+mod peer;

@@ -1,0 +1,117 @@
+//! A whole peer over real sockets: connectivity check, handshake, fingerprint, data.
+
+use super::*;
+use crate::command::PeerId;
+use crate::dtls::client::Client;
+use crate::ice::Credentials;
+use crate::rtp::{Class as Kind, classify};
+use crate::stun::{self, IntegrityKey, Role, TransactionId, Writer};
+
+const PEER: PeerId = PeerId(3);
+const PASSWORD: &str = "0123456789abcdef01234567";
+
+struct Peer {
+    socket: UdpSocket,
+    client: Client,
+}
+
+impl Peer {
+    /// Added at the engine, its address checked.
+    fn checked(media: &Media) -> Self {
+        let credentials = Credentials { ufrag: "ours".into(), password: PASSWORD.into() };
+        media.send(Command::AddPeer { peer: PEER, credentials });
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(media.candidates()[0]).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let peer = Self { socket, client: Client::new(Instant::now()) };
+        peer.check();
+        peer
+    }
+
+    fn check(&self) {
+        let key = IntegrityKey::new(PASSWORD);
+        let mut request = Vec::new();
+        Writer::new(&mut request, stun::Class::Request, TransactionId([5; 12]))
+            .username("ours:theirs")
+            .priority(1)
+            .role(Role::Controlling { tie_breaker: 9 })
+            .use_candidate()
+            .integrity(&key)
+            .fingerprint();
+        let mut buffer = [0; 2_048];
+        let own = self.socket.local_addr().unwrap();
+        for _ in 0..50 {
+            self.socket.send(&request).unwrap(); // the peer may not be there yet: ask again
+            let Ok(len) = self.socket.recv(&mut buffer) else { continue };
+            let answer = stun::parse(&buffer[..len]).unwrap();
+            if answer.class() == stun::Class::Success {
+                answer.verify(&key).unwrap();
+                assert_eq!(answer.mapped_address(), Some(own));
+                return;
+            }
+        }
+        panic!("no answer to the check");
+    }
+
+    /// Speaks DTLS until `done`.
+    fn run(&mut self, mut done: impl FnMut(&Client) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut buffer = [0; 2_048];
+        while Instant::now() < deadline {
+            for datagram in self.client.poll() {
+                self.socket.send(&datagram).unwrap();
+            }
+            if done(&self.client) {
+                return;
+            }
+            match self.socket.recv(&mut buffer) {
+                Ok(len) if classify(&buffer[..len]) == Kind::Dtls => {
+                    self.client.handle(Instant::now(), &buffer[..len]);
+                }
+                _ => self.client.dtls.handle_timeout(Instant::now()).unwrap(),
+            }
+        }
+        panic!("not done within 20 s");
+    }
+}
+
+#[test]
+fn a_peer_is_checked_connects_and_the_server_shows_the_announced_certificate() {
+    let (media, events) = started();
+    let mut peer = Peer::checked(&media);
+    let fingerprint = peer.client.fingerprint;
+    media.send(Command::ExpectFingerprint { peer: PEER, fingerprint });
+    peer.run(|client| client.connected);
+    assert_eq!(peer.client.seen, Some(media.fingerprint()));
+    let connected = events.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(matches!(connected, Event::Connected { peer: PEER, .. }), "{connected:?}");
+    media.stop();
+}
+
+#[test]
+fn a_peer_with_another_certificate_fails() {
+    let (media, events) = started();
+    let mut peer = Peer::checked(&media);
+    let fingerprint = Fingerprint([7; 32]);
+    media.send(Command::ExpectFingerprint { peer: PEER, fingerprint });
+    peer.run(|client| client.connected); // the client's part is done before ours
+    let failed = events.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(matches!(failed, Event::Failed { peer: PEER, .. }), "{failed:?}");
+    assert!(events.try_recv().is_err());
+    media.stop();
+}
+
+#[test]
+fn a_removed_peer_gets_no_answer_any_more() {
+    let (media, _events) = started();
+    let mut peer = Peer::checked(&media);
+    media.send(Command::RemovePeer { peer: PEER });
+    let before = media.counters().datagrams_in;
+    for datagram in peer.client.poll() {
+        peer.socket.send(&datagram).unwrap();
+    }
+    let mut buffer = [0; 2_048];
+    assert!(peer.socket.recv(&mut buffer).is_err());
+    assert!(media.counters().datagrams_in > before);
+    media.stop();
+}
