@@ -1,0 +1,150 @@
+//! Carrying out what a feature has decided: tell, send away, end.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::{
+    EndReason, LeftReason, Meeting, MeetingEnded, MutedBy, Order, Output, ParticipantLeft, Source,
+};
+use crate::id::{ConnectionId, ParticipantId};
+use crate::wire::{Event, Goodbye, MeetingInfo, ServerMessage, Snapshot, Welcome, WireLimits};
+
+/// What a feature wants to happen, once it has accepted a command.
+#[derive(Debug)]
+pub(super) enum Effect {
+    Nothing,
+    Broadcast(Event),
+    Mute { by: ParticipantId, whom: Vec<ParticipantId> },
+    Depart { who: ParticipantId, reason: LeftReason },
+    End(EndReason),
+}
+
+impl Meeting {
+    pub(super) fn apply(&mut self, effect: Effect, now: Instant) {
+        match effect {
+            Effect::Nothing => {}
+            Effect::Broadcast(event) => self.broadcast(event),
+            Effect::Mute { by, whom } => {
+                for participant in whom {
+                    self.tell(participant, Event::MutedBy(MutedBy { participant: by }));
+                    let source = Source::Microphone;
+                    self.outputs.push_back(Output::Media(Order::Mute { participant, source }));
+                }
+            }
+            Effect::Depart { who, reason } => self.depart(who, reason, now),
+            Effect::End(reason) => self.end(reason),
+        }
+    }
+
+    /// Tells everybody; all get the same event.
+    pub(super) fn broadcast(&mut self, event: Event) {
+        let event = Arc::new(event);
+        for member in self.roster.iter_mut() {
+            let sequence = member.log.push(Arc::clone(&event));
+            if let Some(connection) = member.connection {
+                let message = ServerMessage::Event { sequence, event: Arc::clone(&event) };
+                self.outputs.push_back(Output::Send { connection, message });
+            }
+        }
+    }
+
+    /// Tells one.
+    fn tell(&mut self, id: ParticipantId, event: Event) {
+        let Some(member) = self.roster.get_mut(id) else { return };
+        let event = Arc::new(event);
+        let sequence = member.log.push(Arc::clone(&event));
+        if let Some(connection) = member.connection {
+            self.send(connection, ServerMessage::Event { sequence, event });
+        }
+    }
+
+    /// Gives a new connection what it missed, or everything.
+    pub(super) fn greet(
+        &mut self,
+        id: ParticipantId,
+        connection: ConnectionId,
+        resume_from: Option<u64>,
+    ) {
+        let Some(member) = self.roster.get_mut(id) else { return };
+        member.connection = Some(connection);
+        let sequence = member.log.last();
+        let missed = resume_from.and_then(|from| Some((from, member.log.since(from)?)));
+        let Some((from, events)) = missed else {
+            let snapshot = self.snapshot();
+            let welcome = Box::new(Welcome { sequence, you: id, snapshot });
+            return self.send(connection, ServerMessage::Welcome(welcome));
+        };
+        self.send(connection, ServerMessage::Resumed { sequence: from });
+        for (sequence, event) in events {
+            self.send(connection, ServerMessage::Event { sequence, event });
+        }
+    }
+
+    pub(super) fn depart(&mut self, who: ParticipantId, reason: LeftReason, now: Instant) {
+        let Some(member) = self.roster.take(who) else { return };
+        if reason == LeftReason::Removed {
+            self.removed.push_back(who);
+            if self.removed.len() > REMOVED {
+                self.removed.pop_front();
+            }
+        }
+        if self.speaker == Some(who) {
+            self.speaker = None;
+        }
+        if let Some(connection) = member.connection {
+            self.goodbye(connection, goodbye_of(reason));
+        }
+        self.outputs.push_back(Output::Media(Order::Remove { participant: who }));
+        self.broadcast(Event::ParticipantLeft(ParticipantLeft { id: who, reason }));
+        if let Some(event) = self.roster.promote() {
+            self.broadcast(event);
+        }
+        if self.roster.len() == 0 {
+            let lost = reason == LeftReason::Lost;
+            self.empty_until = Some(if lost { now } else { now + self.config.limits.grace });
+        }
+    }
+
+    pub(super) fn end(&mut self, reason: EndReason) {
+        self.broadcast(Event::MeetingEnded(MeetingEnded { reason }));
+        for member in self.roster.drain() {
+            if let Some(connection) = member.connection {
+                self.goodbye(connection, Goodbye::Ended);
+            }
+        }
+        self.chat.clear();
+        self.speaker = None;
+        self.ended = Some(reason);
+        self.outputs.push_back(Output::Media(Order::End));
+        self.outputs.push_back(Output::Ended { reason });
+    }
+
+    pub(super) fn goodbye(&mut self, connection: ConnectionId, reason: Goodbye) {
+        self.send(connection, ServerMessage::Goodbye { reason });
+        self.outputs.push_back(Output::Close { connection });
+    }
+
+    pub(super) fn send(&mut self, connection: ConnectionId, message: ServerMessage) {
+        self.outputs.push_back(Output::Send { connection, message });
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            meeting: MeetingInfo { id: self.config.id, started_at: self.started_at },
+            limits: WireLimits::from(&self.config.limits),
+            participants: self.roster.participants().cloned().collect(),
+            chat: self.chat.history(),
+        }
+    }
+}
+
+fn goodbye_of(reason: LeftReason) -> Goodbye {
+    match reason {
+        LeftReason::Left => Goodbye::Left,
+        LeftReason::Removed => Goodbye::Removed,
+        LeftReason::Lost => Goodbye::Unknown,
+    }
+}
+
+/// Removed participants that a meeting remembers.
+const REMOVED: usize = 1_024;
