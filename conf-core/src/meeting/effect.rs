@@ -26,7 +26,9 @@ impl Meeting {
             Effect::Broadcast(event) => self.broadcast(event),
             Effect::Mute { by, whom } => {
                 for participant in whom {
-                    self.tell(participant, Event::MutedBy(MutedBy { participant: by }));
+                    if participant != by {
+                        self.tell(participant, Event::MutedBy(MutedBy { participant: by }));
+                    }
                     let source = Source::Microphone;
                     self.outputs.push_back(Output::Media(Order::Mute { participant, source }));
                 }

@@ -74,7 +74,7 @@ pub struct MeetingEnded {
 pub enum Input {
     /// Somebody wants in. Without a connection within the grace they count as lost.
     Join {
-        /// Random, made by the caller.
+        /// Random, made by the caller, not used before: an id is one visit.
         participant: ParticipantId,
         /// As typed; cleaned here.
         name: Pii<String>,

@@ -1,0 +1,325 @@
+//! Random people in a random meeting, against what must always hold.
+//!
+//! Everything follows from the seed. A seed that once failed stays in [`SEEDS`].
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+#[path = "sim/client.rs"]
+mod client;
+#[path = "sim/random.rs"]
+mod random;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use client::Client;
+use conf_core::meeting::{
+    EndBy, Fact, Mute, Order, Policy, RaiseHand, Remove, SendChat, SetRole, Source, TrackState, Via,
+};
+use conf_core::wire::{Command, ServerMessage};
+use conf_core::{
+    ConnectionId, Input, Limits, Meeting, MeetingConfig, MeetingId, Now, Output, ParticipantId,
+    Role, Secret,
+};
+use random::Random;
+
+/// Seeds that are always tried; those that once failed stay.
+const SEEDS: &[u64] = &[0, 1, 2, 42, 1_337, 0xdead_beef, u64::MAX];
+
+#[test]
+fn what_must_hold_holds_for_the_committed_seeds() {
+    for &seed in SEEDS {
+        run(seed);
+    }
+}
+
+#[test]
+fn what_must_hold_holds_for_fifty_more() {
+    for seed in 1_000..1_050 {
+        run(seed);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_meeting() {
+    assert_eq!(run(7), run(7));
+}
+
+fn run(seed: u64) -> Summary {
+    let mut world = World::new(seed);
+    for step in 0..400 {
+        world.step();
+        world.check(&format!("seed {seed} step {step}"));
+        if world.summary.ended && world.random.below(20) == 0 {
+            break;
+        }
+    }
+    world.summary
+}
+
+/// What a run came to.
+#[derive(Debug, Default, PartialEq)]
+struct Summary {
+    accepted: u32,
+    refused: u32,
+    sent: u32,
+    ended: bool,
+}
+
+/// A meeting, those who use it, and a clock.
+struct World {
+    random: Random,
+    now: Now,
+    meeting: Meeting,
+    limits: Limits,
+    /// Everybody who ever joined, and how.
+    joined: Vec<(ParticipantId, Via)>,
+    /// The clients that are connected.
+    clients: BTreeMap<ConnectionId, Client>,
+    /// The last number each participant has, for resuming.
+    last: BTreeMap<ParticipantId, Client>,
+    next_id: u64,
+    next_request: u32,
+    summary: Summary,
+}
+
+impl World {
+    #[expect(clippy::disallowed_methods, reason = "an instant has no other constructor")]
+    fn new(seed: u64) -> Self {
+        let now = Now { mono: Instant::now(), wall: jiff::Timestamp::UNIX_EPOCH };
+        let limits = Limits {
+            participants: 6,
+            chat_history: 20,
+            chat_burst: 3,
+            command_burst: 8,
+            command_interval: Duration::from_secs(1),
+            max_duration: Duration::from_secs(500),
+            ..Limits::default()
+        };
+        let policy = Policy::FirstJoinerModerates;
+        let config = MeetingConfig { id: MeetingId::from_u64(1), limits: limits.clone(), policy };
+        Self {
+            random: Random::new(seed),
+            now,
+            meeting: Meeting::new(config, now),
+            limits,
+            joined: Vec::new(),
+            clients: BTreeMap::new(),
+            last: BTreeMap::new(),
+            next_id: 1,
+            next_request: 0,
+            summary: Summary::default(),
+        }
+    }
+
+    fn step(&mut self) {
+        if self.random.below(3) == 0 {
+            let by = Duration::from_millis(self.random.below(6_000));
+            self.now = self.now.later(by);
+            self.meeting.handle_timeout(self.now);
+            assert!(self.meeting.timeout().is_none_or(|at| at > self.now.mono));
+            self.drain();
+        }
+        let input = self.input();
+        self.feed(input);
+    }
+
+    /// Hands an input over; a refusal must change nothing.
+    fn feed(&mut self, input: Input) {
+        let before = format!("{:?}", self.meeting);
+        let described = input.clone();
+        match self.meeting.handle(self.now, input) {
+            Ok(()) => {
+                self.summary.accepted += 1;
+                self.accepted(described);
+            }
+            Err(refusal) => {
+                self.summary.refused += 1;
+                let same = format!("{:?}", self.meeting) == before;
+                assert!(same, "refused ({refusal}), but changed: {described:?}");
+                assert_eq!(self.meeting.poll(), None);
+            }
+        }
+        self.drain();
+    }
+
+    fn accepted(&mut self, input: Input) {
+        match input {
+            Input::Join { participant, via, .. } => self.joined.push((participant, via)),
+            Input::Attach { participant, connection, resume_from, .. } => {
+                let known = self.last.get(&participant).filter(|_| resume_from.is_some());
+                let client = known.map_or_else(|| Client::new(participant), Client::resuming);
+                self.clients.insert(connection, client);
+            }
+            Input::Detach { connection } => self.disconnect(connection),
+            Input::Command { connection, request, .. } => {
+                self.clients.get_mut(&connection).unwrap().waiting = Some(request);
+            }
+            Input::Media(_) | Input::End { .. } => {}
+        }
+    }
+
+    fn disconnect(&mut self, connection: ConnectionId) {
+        if let Some(client) = self.clients.remove(&connection) {
+            self.last.insert(client.me, client);
+        }
+    }
+
+    /// Takes what the meeting wants and lets the clients see it.
+    fn drain(&mut self) {
+        while let Some(output) = self.meeting.poll() {
+            assert!(!self.summary.ended, "after the end: {output:?}");
+            match output {
+                Output::Send { connection, message } => {
+                    self.summary.sent += 1;
+                    self.clients.get_mut(&connection).unwrap().receive(&message);
+                    if let ServerMessage::Goodbye { .. } = message {
+                        let next = self.meeting.poll();
+                        assert_eq!(next, Some(Output::Close { connection }));
+                        self.disconnect(connection);
+                    }
+                }
+                Output::Close { connection } => panic!("no goodbye for {connection:?}"),
+                Output::Media(Order::Mute { participant, .. }) => {
+                    assert!(self.meeting.participant(participant).is_some());
+                }
+                Output::Media(Order::Remove { participant }) => {
+                    assert!(self.meeting.participant(participant).is_none());
+                }
+                Output::Media(Order::End) => {}
+                Output::Ended { reason } => {
+                    assert_eq!(self.meeting.ended(), Some(reason));
+                    assert!(self.clients.is_empty());
+                    self.summary.ended = true;
+                }
+            }
+        }
+    }
+
+    fn check(&self, at: &str) {
+        let here: Vec<_> = self.meeting.participants().cloned().collect();
+        assert!(here.len() <= self.limits.participants, "{at}: too many");
+        let mut ids: Vec<_> = here.iter().map(|p| p.id).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), here.len(), "{at}: one id twice");
+        let web = |id| self.joined.contains(&(id, Via::Web));
+        let able = here.iter().any(|p| web(p.id));
+        let led = here.iter().any(|p| web(p.id) && p.role == Role::Moderator);
+        assert_eq!(able, led, "{at}: nobody leads");
+        for client in self.clients.values() {
+            assert_eq!(client.roster, here, "{at}: {:?} sees something else", client.me);
+            assert_eq!(client.waiting, None, "{at}: a command is not answered");
+        }
+        assert_eq!(self.meeting.ended().is_some(), self.summary.ended, "{at}: end not told");
+    }
+}
+
+/// What people do.
+impl World {
+    fn input(&mut self) -> Input {
+        match self.random.below(20) {
+            0..=2 => self.join(),
+            3..=7 => self.attach(),
+            8 => Input::Detach { connection: self.connection() },
+            9..=12 => Input::Media(self.fact()),
+            13 if self.random.below(40) == 0 => Input::End { by: EndBy::Operator },
+            _ => {
+                let (connection, command) = (self.connection(), self.command());
+                self.next_request += 1;
+                Input::Command { connection, request: self.next_request, command }
+            }
+        }
+    }
+
+    fn join(&mut self) -> Input {
+        // An id is one visit, so only ids of those who are here are tried again.
+        let again = self.random.below(8) == 0;
+        let here = Some(self.somebody()).filter(|id| self.meeting.participant(*id).is_some());
+        let participant = here.filter(|_| again).unwrap_or_else(|| self.fresh_participant());
+        let name = ["Ada", "  Grace \n H", "\u{200b}", "Kurt"][self.random.index(4)].to_owned();
+        let via = if self.random.below(5) == 0 { Via::Token } else { Via::Web };
+        Input::Join { participant, name: name.into(), secret: secret(participant), via }
+    }
+
+    fn attach(&mut self) -> Input {
+        let participant = self.somebody();
+        let wrong = self.random.below(10) == 0;
+        let secret = secret(if wrong { ParticipantId::from_u64(0) } else { participant });
+        let connection =
+            if self.random.below(10) == 0 { self.connection() } else { self.fresh_connection() };
+        let known = self.last.get(&participant).map(|client| client.sequence);
+        let resume_from = known.filter(|_| self.random.below(3) > 0);
+        Input::Attach { participant, secret, connection, resume_from }
+    }
+
+    fn fact(&mut self) -> Fact {
+        let participant = self.somebody();
+        match self.random.below(6) {
+            0 => Fact::Connected { participant },
+            1 => Fact::Gone { participant },
+            2 => Fact::Speaking { participant, speaking: self.random.below(2) == 0 },
+            _ => {
+                let sources =
+                    [Source::Microphone, Source::Camera, Source::Screen, Source::ScreenAudio];
+                let source = sources[self.random.index(4)];
+                let states = [TrackState::On, TrackState::Muted, TrackState::Off];
+                Fact::Track { participant, source, state: states[self.random.index(3)] }
+            }
+        }
+    }
+
+    fn command(&mut self) -> Command {
+        let participant = self.somebody();
+        let roles = [Role::Moderator, Role::Viewer];
+        match self.random.below(40) {
+            0..=11 => {
+                let length = [0, 5, 50, 2_000, 2_001][self.random.index(5)];
+                Command::SendChat(SendChat { text: "x".repeat(length).into() })
+            }
+            12..=17 => Command::RaiseHand(RaiseHand { raised: self.random.below(2) == 0 }),
+            18..=23 => Command::Mute(Mute { participant }),
+            24..=27 => Command::MuteAll,
+            28..=30 => Command::Remove(Remove { participant }),
+            31..=36 => Command::SetRole(SetRole { participant, role: roles[self.random.index(2)] }),
+            37 if self.random.below(20) == 0 => Command::End,
+            37..=38 => Command::RaiseHand(RaiseHand { raised: true }),
+            _ => Command::Leave,
+        }
+    }
+
+    /// Mostly somebody who is here, at times somebody who came lately.
+    fn somebody(&mut self) -> ParticipantId {
+        let here: Vec<_> = self.meeting.participants().map(|p| p.id).collect();
+        if !here.is_empty() && self.random.below(10) > 0 {
+            return here[self.random.index(here.len())];
+        }
+        let lately = self.joined.len().min(10);
+        let recent = &self.joined[self.joined.len() - lately..];
+        match recent.get(self.random.index(lately + 1)) {
+            Some((id, _)) => *id,
+            None => ParticipantId::from_u64(9_999),
+        }
+    }
+
+    /// Mostly one that is attached.
+    fn connection(&mut self) -> ConnectionId {
+        let beyond = usize::from(self.random.below(10) == 0);
+        let index = self.random.index((self.clients.len() + beyond).max(1));
+        self.clients.keys().nth(index).copied().unwrap_or(ConnectionId(0))
+    }
+
+    fn fresh_participant(&mut self) -> ParticipantId {
+        self.next_id += 1;
+        ParticipantId::from_u64(self.next_id)
+    }
+
+    fn fresh_connection(&mut self) -> ConnectionId {
+        self.next_id += 1;
+        ConnectionId(self.next_id)
+    }
+}
+
+fn secret(participant: ParticipantId) -> Secret {
+    Secret::new(format!("secret-{participant}")).unwrap()
+}

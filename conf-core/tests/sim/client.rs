@@ -1,0 +1,94 @@
+//! What a client makes of the frames it gets: a copy of the meeting, strict about everything.
+
+use conf_core::ParticipantId;
+use conf_core::meeting::Participant;
+use conf_core::wire::{Event, ServerMessage};
+
+/// One connection's view.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) me: ParticipantId,
+    pub(crate) sequence: u64,
+    pub(crate) roster: Vec<Participant>,
+    /// The command that was carried out and is not yet answered.
+    pub(crate) waiting: Option<u32>,
+    last_chat: u64,
+    greeted: bool,
+    gone: bool,
+}
+
+impl Client {
+    pub(crate) fn new(me: ParticipantId) -> Self {
+        Self {
+            me,
+            sequence: 0,
+            roster: Vec::new(),
+            waiting: None,
+            last_chat: 0,
+            greeted: false,
+            gone: false,
+        }
+    }
+
+    /// A new connection of somebody who kept what an earlier one knew.
+    pub(crate) fn resuming(earlier: &Self) -> Self {
+        Self { greeted: false, gone: false, ..earlier.clone() }
+    }
+
+    pub(crate) fn receive(&mut self, message: &ServerMessage) {
+        assert!(!self.gone, "after goodbye: {message:?}");
+        match message {
+            ServerMessage::Welcome(welcome) => {
+                assert!(!self.greeted && welcome.you == self.me);
+                self.greeted = true;
+                self.sequence = welcome.sequence;
+                self.roster.clone_from(&welcome.snapshot.participants);
+                let ids = welcome.snapshot.chat.iter().map(|message| message.id);
+                assert!(ids.clone().zip(ids.clone().skip(1)).all(|(a, b)| b == a + 1));
+                self.last_chat = ids.max().unwrap_or(self.last_chat);
+            }
+            ServerMessage::Resumed { sequence } => {
+                assert!(!self.greeted && *sequence == self.sequence);
+                self.greeted = true;
+            }
+            ServerMessage::Event { sequence, event } => {
+                assert!(self.greeted, "an event before the greeting");
+                assert_eq!(*sequence, self.sequence + 1, "a gap");
+                self.sequence = *sequence;
+                self.apply(event);
+            }
+            ServerMessage::Done { request } => assert_eq!(self.waiting.take(), Some(*request)),
+            ServerMessage::Goodbye { .. } => self.gone = true,
+            ServerMessage::Refused { .. } | ServerMessage::Pong => panic!("{message:?}"),
+        }
+    }
+
+    fn apply(&mut self, event: &Event) {
+        match event {
+            Event::ParticipantJoined(joined) => {
+                assert!(self.place(joined.participant.id).is_none(), "joined twice");
+                self.roster.push(joined.participant.clone());
+            }
+            Event::ParticipantChanged(changed) => {
+                let place = self.place(changed.participant.id).expect("changed, but not here");
+                assert_ne!(self.roster[place], changed.participant, "nothing changed");
+                self.roster[place] = changed.participant.clone();
+            }
+            Event::ParticipantLeft(left) => {
+                assert_ne!(left.id, self.me, "told of its own leaving");
+                let place = self.place(left.id).expect("left, but not here");
+                self.roster.remove(place);
+            }
+            Event::Chat(chat) => {
+                assert_eq!(chat.message.id, self.last_chat + 1, "chat out of order");
+                self.last_chat = chat.message.id;
+            }
+            Event::MutedBy(muted) => assert_ne!(muted.participant, self.me),
+            Event::MeetingEnded(_) => {}
+        }
+    }
+
+    fn place(&self, id: ParticipantId) -> Option<usize> {
+        self.roster.iter().position(|participant| participant.id == id)
+    }
+}
