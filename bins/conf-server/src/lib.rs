@@ -1,1 +1,25 @@
-//! The reference server as a library.
+//! The reference server as a library: [`Server::start`] with a [`Config`], then [`Server::stop`].
+//!
+//! ```text
+//!  http (routes, websockets) ──► meetings (registry) ──► meeting_task (one a meeting)
+//!                                                            │
+//!                                conf_core::Meeting ◄────────┼────────► signal::livekit::Signal
+//!                                                            ▼
+//!                                                     media (the engine)
+//! ```
+
+mod clock;
+pub mod config;
+mod http;
+pub mod log;
+mod media;
+mod meeting_task;
+mod meetings;
+mod metrics;
+mod random;
+pub mod secrets;
+mod serve;
+mod socket;
+
+pub use config::{Config, ConfigError};
+pub use serve::{Server, StartError};

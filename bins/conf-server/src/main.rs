@@ -1,3 +1,9 @@
-//! The reference server.
+//! The reference server: reads the command line and the configuration, then serves.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

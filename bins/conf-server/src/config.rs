@@ -1,0 +1,281 @@
+//! The configuration: one TOML file, each key also as an environment variable.
+//!
+//! The keys live in one table, [`keys::KEYS`]: path, default, what is allowed, what for. Reading,
+//! errors and `conf-server config --explain` all come from it, so none can drift from the others.
+//! Later sources win: default, file, environment (`CONF_` + path, `__` between levels).
+
+mod explain;
+mod keys;
+mod value;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use conf_privacy::Pii;
+
+pub use explain::explain;
+pub use value::PublicUrl;
+
+use keys::{KEYS, Key, Kind};
+
+/// Everything an operator can set, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where HTTP and websockets are served.
+    pub http_listen: SocketAddr,
+    /// How browsers reach this server, where that differs from `http_listen`.
+    pub public_url: Option<PublicUrl>,
+    /// Where everything that outlives the process is kept.
+    pub data_dir: PathBuf,
+    /// The one UDP port of all media.
+    pub media_listen: SocketAddr,
+    /// Addresses told to browsers; port 0 stands for that of `media_listen`.
+    pub media_advertise: Vec<SocketAddr>,
+    /// Keys that other programs mint access tokens with.
+    pub api_keys: Vec<ApiKey>,
+    /// Where metrics are served, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The most participants of one meeting.
+    pub participants: usize,
+    /// The most meetings at the same time.
+    pub meetings: usize,
+    /// What is logged.
+    pub log_level: tracing::Level,
+}
+
+/// A key that another program mints access tokens with.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// Its name, the `iss` of the tokens.
+    pub key: String,
+    /// What signs them (HS256).
+    pub secret: Pii<String>,
+}
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: {source}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("{path} is not TOML: {problem}")]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Line and reason.
+        problem: String,
+    },
+    /// There is no such key.
+    #[error(
+        "{name} is no key of the configuration (from {origin}); `conf-server config --explain` lists them"
+    )]
+    Unknown {
+        /// As it was written.
+        name: String,
+        /// The file or the environment.
+        origin: String,
+    },
+    /// A value is not allowed.
+    #[error("{key} = {value} is refused (from {origin}): allowed is {allowed}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// The value; `…` where it is secret.
+        value: String,
+        /// The allowed range.
+        allowed: &'static str,
+        /// The file or the environment.
+        origin: String,
+    },
+    /// `api.key` and `api.secret` belong together.
+    #[error("CONF_API__KEY and CONF_API__SECRET belong together: {missing} is missing")]
+    HalfKey {
+        /// What is missing.
+        missing: &'static str,
+    },
+    /// Two API keys have one name.
+    #[error("api.keys names {key} twice: allowed is each name once")]
+    DoubleKey {
+        /// The name.
+        key: String,
+    },
+    /// An open door without an operator who answers for it.
+    #[error(
+        "http.listen = {address} is refused: allowed is a loopback address (127.0.0.1, [::1]) as long as no policy names a controller"
+    )]
+    NoController {
+        /// What was asked for.
+        address: SocketAddr,
+    },
+}
+
+impl Config {
+    /// Reads `file` (which must exist), or `conf.toml` in the working directory if there is one,
+    /// then `environment`.
+    ///
+    /// # Errors
+    /// See [`ConfigError`]; each names key, value and what is allowed.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let default = Path::new("conf.toml");
+        let path = file.or_else(|| default.exists().then_some(default));
+        let mut draft = Draft::built_in();
+        if let Some(path) = path {
+            let text = std::fs::read_to_string(path)
+                .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+            draft.read_file(path, &text)?;
+        }
+        draft.read_environment(environment)?;
+        draft.check()
+    }
+
+    /// The defaults, without file and environment.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Draft::built_in().config
+    }
+
+    /// Addresses told to browsers, ports filled in.
+    #[must_use]
+    pub fn advertised(&self) -> Vec<SocketAddr> {
+        let port = self.media_listen.port();
+        let filled = |address: &SocketAddr| match address.port() {
+            0 => SocketAddr::new(address.ip(), port),
+            _ => *address,
+        };
+        self.media_advertise.iter().map(filled).collect()
+    }
+}
+
+/// A configuration while its sources are laid over each other.
+struct Draft {
+    config: Config,
+    api_key: Option<String>,
+    api_secret: Option<String>,
+}
+
+impl Draft {
+    fn built_in() -> Self {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = Config {
+            http_listen: nowhere,
+            public_url: None,
+            data_dir: PathBuf::new(),
+            media_listen: nowhere,
+            media_advertise: Vec::new(),
+            api_keys: Vec::new(),
+            metrics_listen: None,
+            participants: 0,
+            meetings: 0,
+            log_level: tracing::Level::INFO,
+        };
+        let mut draft = Self { config, api_key: None, api_secret: None };
+        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+            draft.set(key, &key.kind.read(key.default), "default").expect("defaults are allowed");
+        }
+        draft
+    }
+
+    fn read_file(&mut self, path: &Path, text: &str) -> Result<(), ConfigError> {
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            // The library's message quotes the line, which may hold a secret.
+            let line = error.span().map_or(0, |span| text[..span.start].lines().count().max(1));
+            let problem = format!("line {line}: {}", error.message());
+            ConfigError::Syntax { path: path.to_owned(), problem }
+        })?;
+        self.read_table(&table, "", &path.display().to_string())
+    }
+
+    fn read_table(
+        &mut self,
+        table: &toml::Table,
+        prefix: &str,
+        origin: &str,
+    ) -> Result<(), ConfigError> {
+        for (name, value) in table {
+            let path = format!("{prefix}{name}");
+            let known = KEYS.iter().find(|key| key.path == path && key.kind != Kind::Variable);
+            match (known, value) {
+                (Some(key), value) => self.set(key, value, origin)?,
+                (None, toml::Value::Table(inner)) if is_section(&path) => {
+                    self.read_table(inner, &format!("{path}."), origin)?;
+                }
+                (None, _) => {
+                    return Err(ConfigError::Unknown { name: path, origin: origin.to_owned() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn read_environment(
+        &mut self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), ConfigError> {
+        for (name, text) in environment {
+            let Some(path) = name.strip_prefix("CONF_") else { continue };
+            if BUILD_VARIABLES.contains(&name.as_str()) {
+                continue;
+            }
+            let path = path.replace("__", ".").to_lowercase();
+            let Some(key) = KEYS.iter().find(|key| key.path == path) else {
+                return Err(ConfigError::Unknown { name, origin: "the environment".to_owned() });
+            };
+            self.set(key, &key.kind.read(&text), &name)?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, key: &Key, value: &toml::Value, origin: &str) -> Result<(), ConfigError> {
+        (key.set)(self, value).ok_or_else(|| ConfigError::Value {
+            key: key.path,
+            value: if key.secret { "…".to_owned() } else { value.to_string() },
+            allowed: key.allowed,
+            origin: origin.to_owned(),
+        })
+    }
+
+    fn check(self) -> Result<Config, ConfigError> {
+        let Self { mut config, api_key, api_secret } = self;
+        match (api_key, api_secret) {
+            (Some(key), Some(secret)) => {
+                config.api_keys.push(ApiKey { key, secret: Pii::new(secret) });
+            }
+            (Some(_), None) => return Err(ConfigError::HalfKey { missing: "CONF_API__SECRET" }),
+            (None, Some(_)) => return Err(ConfigError::HalfKey { missing: "CONF_API__KEY" }),
+            (None, None) => {}
+        }
+        let mut names: Vec<_> = config.api_keys.iter().map(|key| key.key.as_str()).collect();
+        names.sort_unstable();
+        if let Some(key) = names.windows(2).find_map(|pair| match pair {
+            [a, b] if a == b => Some((*a).to_owned()),
+            _ => None,
+        }) {
+            return Err(ConfigError::DoubleKey { key });
+        }
+        if !config.http_listen.ip().is_loopback() {
+            return Err(ConfigError::NoController { address: config.http_listen });
+        }
+        Ok(config)
+    }
+}
+
+fn is_section(path: &str) -> bool {
+    let prefix = format!("{path}.");
+    KEYS.iter().any(|key| key.path.starts_with(&prefix))
+}
+
+/// Read by the build, so an environment that still holds them is no mistake.
+const BUILD_VARIABLES: [&str; 1] = ["CONF_WEB_DIST"];
+
+#[cfg(test)]
+mod tests;

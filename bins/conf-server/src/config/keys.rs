@@ -1,0 +1,186 @@
+//! The table of all keys: the one place that knows path, default, allowed values and purpose.
+
+use super::{ApiKey, Draft, value};
+
+/// One key of the configuration.
+pub(super) struct Key {
+    /// As in the file, levels joined by dots.
+    pub(super) path: &'static str,
+    /// How its text in an environment variable becomes a value.
+    pub(super) kind: Kind,
+    /// In the words of an environment variable; empty for "not set".
+    pub(super) default: &'static str,
+    /// What is accepted, in words.
+    pub(super) allowed: &'static str,
+    /// What it is for.
+    pub(super) purpose: &'static str,
+    /// Never shown in an error.
+    pub(super) secret: bool,
+    /// Puts a value into the draft; `None` where it is not allowed.
+    pub(super) set: fn(&mut Draft, &toml::Value) -> Option<()>,
+}
+
+/// What a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    /// Texts; in an environment variable separated by commas.
+    List,
+    /// Tables; in an environment variable as TOML.
+    Tables,
+    /// Text that is an environment variable only.
+    Variable,
+}
+
+impl Kind {
+    /// Reads an environment variable (or a default).
+    pub(super) fn read(self, text: &str) -> toml::Value {
+        let list = || text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let as_text = || toml::Value::String(text.to_owned());
+        match self {
+            Self::Text | Self::Variable => as_text(),
+            Self::Number => text.parse().map_or_else(|_| as_text(), toml::Value::Integer),
+            Self::List => toml::Value::Array(
+                list().map(|item| toml::Value::String(item.to_owned())).collect(),
+            ),
+            Self::Tables => format!("list = {text}")
+                .parse::<toml::Table>()
+                .ok()
+                .and_then(|mut table| table.remove("list"))
+                .unwrap_or_else(as_text),
+        }
+    }
+}
+
+/// All keys, in the order in which they are explained.
+pub(super) const KEYS: &[Key] = &[
+    Key {
+        path: "data_dir",
+        kind: Kind::Text,
+        default: "./data",
+        allowed: "the path of a folder that only this server uses",
+        purpose: "Keeps what outlives the process. Made at the first start, with its secrets.toml.",
+        secret: false,
+        set: |draft, value| value::folder(value).map(|it| draft.config.data_dir = it),
+    },
+    Key {
+        path: "http.listen",
+        kind: Kind::Text,
+        default: "127.0.0.1:8080",
+        allowed: "an IP address with a port, such as 127.0.0.1:8080 or [::1]:8080",
+        purpose: "Serves the web client, its API and websockets. Loopback only, as long as no policy names a controller.",
+        secret: false,
+        set: |draft, value| value::address(value).map(|it| draft.config.http_listen = it),
+    },
+    Key {
+        path: "http.public_url",
+        kind: Kind::Text,
+        default: "",
+        allowed: "http:// or https:// with a host and perhaps a port, without a path",
+        purpose: "How browsers reach this server where that differs from http.listen: for links and for the check of a websocket's origin.",
+        secret: false,
+        set: |draft, value| value::public_url(value).map(|it| draft.config.public_url = Some(it)),
+    },
+    Key {
+        path: "media.listen",
+        kind: Kind::Text,
+        default: "0.0.0.0:7882",
+        allowed: "an IP address with a port, such as 0.0.0.0:7882",
+        purpose: "The one UDP port of all audio, video and data channels.",
+        secret: false,
+        set: |draft, value| value::address(value).map(|it| draft.config.media_listen = it),
+    },
+    Key {
+        path: "media.advertise",
+        kind: Kind::List,
+        default: "",
+        allowed: "up to 16 IP addresses, each with a port where it differs from media.listen",
+        purpose: "Addresses told to browsers; without it those of this machine. Needed behind NAT.",
+        secret: false,
+        set: |draft, value| value::addresses(value).map(|it| draft.config.media_advertise = it),
+    },
+    Key {
+        path: "media.shards",
+        kind: Kind::Number,
+        default: "1",
+        allowed: "1",
+        purpose: "How many media threads run.",
+        secret: false,
+        set: |_, value| value::number(value, 1, 1).map(|_| ()),
+    },
+    Key {
+        path: "media.dtls",
+        kind: Kind::Text,
+        default: "dimpl",
+        allowed: "dimpl",
+        purpose: "Which DTLS implementation does the handshakes.",
+        secret: false,
+        set: |_, value| (value.as_str()? == "dimpl").then_some(()),
+    },
+    Key {
+        path: "api.keys",
+        kind: Kind::Tables,
+        default: "",
+        allowed: "up to 64 of { key = 1 to 64 visible characters, secret = 32 to 256 characters }",
+        purpose: "Keys that other programs mint access tokens with (HS256, claim `iss` names the key).",
+        secret: true,
+        set: |draft, value| {
+            value::api_keys(value).map(|it: Vec<ApiKey>| draft.config.api_keys = it)
+        },
+    },
+    Key {
+        path: "api.key",
+        kind: Kind::Variable,
+        default: "",
+        allowed: "1 to 64 visible characters without quotes",
+        purpose: "One more API key, together with CONF_API__SECRET. Environment only.",
+        secret: false,
+        set: |draft, value| value::api_key(value).map(|it| draft.api_key = Some(it)),
+    },
+    Key {
+        path: "api.secret",
+        kind: Kind::Variable,
+        default: "",
+        allowed: "32 to 256 characters",
+        purpose: "The secret of CONF_API__KEY. Environment only.",
+        secret: true,
+        set: |draft, value| value::api_secret(value).map(|it| draft.api_secret = Some(it)),
+    },
+    Key {
+        path: "metrics.listen",
+        kind: Kind::Text,
+        default: "127.0.0.1:9090",
+        allowed: "an IP address with a port, or \"off\"",
+        purpose: "Serves /metrics for Prometheus and nothing else. They name no person, room or address.",
+        secret: false,
+        set: |draft, value| value::address_or_off(value).map(|it| draft.config.metrics_listen = it),
+    },
+    Key {
+        path: "limits.participants",
+        kind: Kind::Number,
+        default: "50",
+        allowed: "1 to 500",
+        purpose: "The most participants of one meeting.",
+        secret: false,
+        set: |draft, value| value::number(value, 1, 500).map(|it| draft.config.participants = it),
+    },
+    Key {
+        path: "limits.meetings",
+        kind: Kind::Number,
+        default: "100",
+        allowed: "1 to 10000",
+        purpose: "The most meetings at the same time.",
+        secret: false,
+        set: |draft, value| value::number(value, 1, 10_000).map(|it| draft.config.meetings = it),
+    },
+    Key {
+        path: "log.level",
+        kind: Kind::Text,
+        default: "info",
+        allowed: "error, warn, info, debug or trace",
+        purpose: "How much is logged to standard output. No level logs names, addresses or content.",
+        secret: false,
+        set: |draft, value| value::level(value).map(|it| draft.config.log_level = it),
+    },
+];

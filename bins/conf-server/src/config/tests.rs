@@ -1,0 +1,119 @@
+//! Tests of the configuration: sources, refusals and the generated explanation.
+
+use super::*;
+
+fn from_environment(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let mut draft = Draft::built_in();
+    draft.read_environment(pairs.iter().map(|(name, text)| ((*name).into(), (*text).into())))?;
+    draft.check()
+}
+
+fn from_file(text: &str) -> Result<Config, ConfigError> {
+    let mut draft = Draft::built_in();
+    draft.read_file(Path::new("conf.toml"), text)?;
+    draft.check()
+}
+
+#[test]
+fn without_file_and_environment_the_defaults_apply() {
+    let config = from_environment(&[]).unwrap();
+    assert_eq!(config.http_listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.media_listen.to_string(), "0.0.0.0:7882");
+    assert_eq!(config.metrics_listen.unwrap().to_string(), "127.0.0.1:9090");
+    assert_eq!((config.participants, config.meetings), (50, 100));
+    assert_eq!(config.data_dir, Path::new("./data"));
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let mut draft = Draft::built_in();
+    draft.read_file(Path::new("conf.toml"), "[limits]\nparticipants = 7\nmeetings = 3\n").unwrap();
+    draft.read_environment([("CONF_LIMITS__PARTICIPANTS".to_owned(), "9".to_owned())]).unwrap();
+    let config = draft.check().unwrap();
+    assert_eq!((config.participants, config.meetings), (9, 3));
+}
+
+#[test]
+fn unknown_keys_are_refused_by_name() {
+    let error = from_file("[limits]\nparticpants = 7\n").unwrap_err().to_string();
+    assert!(error.starts_with("limits.particpants is no key"), "{error}");
+    let error = from_environment(&[("CONF_HTTP__LISTN", "x")]).unwrap_err().to_string();
+    assert!(error.starts_with("CONF_HTTP__LISTN is no key"), "{error}");
+    assert!(from_file("api = 3\n").is_err());
+    assert!(from_environment(&[("CONF_WEB_DIST", "/x"), ("CONFIG", "y")]).is_ok());
+}
+
+#[test]
+fn a_refused_value_is_named_with_its_key_and_the_allowed_range() {
+    let error = from_file("[limits]\nparticipants = 501\n").unwrap_err().to_string();
+    assert_eq!(error, "limits.participants = 501 is refused (from conf.toml): allowed is 1 to 500");
+    let error = from_environment(&[("CONF_HTTP__LISTEN", "localhost")]).unwrap_err().to_string();
+    assert!(error.contains("http.listen = \"localhost\""), "{error}");
+    assert!(error.contains("CONF_HTTP__LISTEN") && error.contains("127.0.0.1:8080"), "{error}");
+}
+
+#[test]
+fn an_error_never_shows_a_secret() {
+    let error = from_environment(&[("CONF_API__SECRET", "too short")]).unwrap_err().to_string();
+    assert!(!error.contains("too short") && error.contains("32 to 256"), "{error}");
+    let broken = "[[api.keys]]\nkey = \"a\"\nsecret = \"hidden-canary\nx = 1\n";
+    let error = from_file(broken).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("hidden-canary"), "{error}");
+}
+
+#[test]
+fn an_api_key_needs_both_halves_and_a_name_of_its_own() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let error = from_environment(&[("CONF_API__KEY", "a")]).unwrap_err().to_string();
+    assert!(error.contains("CONF_API__SECRET is missing"), "{error}");
+    let file = format!("[[api.keys]]\nkey = \"a\"\nsecret = \"{secret}\"\n");
+    assert_eq!(from_file(&file).unwrap().api_keys.len(), 1);
+    let double = format!("{file}\n{file}");
+    assert!(from_file(&double).unwrap_err().to_string().contains("twice"));
+    let both = from_environment(&[("CONF_API__KEY", "a"), ("CONF_API__SECRET", secret)]).unwrap();
+    assert!(!format!("{both:?}").contains(secret));
+}
+
+#[test]
+fn only_loopback_is_served_without_a_controller() {
+    let error = from_environment(&[("CONF_HTTP__LISTEN", "0.0.0.0:80")]).unwrap_err();
+    assert!(matches!(error, ConfigError::NoController { .. }));
+    assert!(from_environment(&[("CONF_HTTP__LISTEN", "[::1]:80")]).is_ok());
+}
+
+#[test]
+fn advertised_addresses_take_the_port_that_is_listened_on() {
+    let advertise = ("CONF_MEDIA__ADVERTISE", "192.0.2.1, 192.0.2.2:9000,2001:db8::1");
+    let config = from_environment(&[advertise]).unwrap();
+    let shown: Vec<_> = config.advertised().iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["192.0.2.1:7882", "192.0.2.2:9000", "[2001:db8::1]:7882"]);
+}
+
+#[test]
+fn a_public_url_is_an_origin() {
+    let read = |text| PublicUrl::parse(text).map(|url| url.to_string());
+    assert_eq!(read("https://Meet.example.org:443/").unwrap(), "https://meet.example.org");
+    assert_eq!(read("http://127.0.0.1:8080").unwrap(), "http://127.0.0.1:8080");
+    for refused in ["meet.example.org", "ftp://a", "https://a/b", "https://u@a", "https://a?b"] {
+        assert_eq!(read(refused), None, "{refused}");
+    }
+}
+
+#[test]
+fn the_explanation_names_every_key_and_is_itself_a_valid_file() {
+    let text = explain();
+    for key in KEYS {
+        let variable = format!("CONF_{}", key.path.replace('.', "__").to_uppercase());
+        assert!(text.contains(&variable), "{variable}");
+    }
+    from_file(&text).unwrap();
+    let uncommented: String = text
+        .lines()
+        .filter(|line| !line.ends_with("# not set"))
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    from_file(&uncommented).unwrap();
+}

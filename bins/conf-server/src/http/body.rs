@@ -1,0 +1,37 @@
+//! Reads a JSON body: small, soon, and of the right type.
+
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::Request;
+use axum::http::header;
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::ApiError;
+
+/// Reads the body as `T`.
+///
+/// # Errors
+/// [`ApiError::NotJson`], [`ApiError::BodyTooLarge`], [`ApiError::BodyInvalid`].
+pub(super) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
+    let kind = request.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::NotJson);
+    }
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > LIMIT) {
+        return Err(ApiError::BodyTooLarge { limit: LIMIT });
+    }
+    let bytes = timeout(PATIENCE, to_bytes(request.into_body(), LIMIT)).await;
+    let bytes = bytes.map_err(|_| ApiError::BodyInvalid)?;
+    let bytes = bytes.map_err(|_| ApiError::BodyTooLarge { limit: LIMIT })?;
+    serde_json::from_slice(&bytes).map_err(|_| ApiError::BodyInvalid)
+}
+
+/// The longest body that any route takes.
+const LIMIT: usize = 16 * 1024;
+const PATIENCE: Duration = Duration::from_secs(10);

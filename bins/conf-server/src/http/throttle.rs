@@ -1,0 +1,140 @@
+//! How often one address, and all together, may ask to join.
+//!
+//! Addresses are hashed with a key of this process into a table of fixed size; none is stored, so
+//! none can be logged, and strangers cannot make the table grow. IPv6 counts by /64, the size of
+//! one household. When all together ask too much, only addresses that asked within the last minute
+//! are refused: a flood from some does not lock out the others.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Token buckets by address, and one for all.
+#[derive(Debug)]
+pub(crate) struct Throttle {
+    key: RandomState,
+    buckets: Mutex<Buckets>,
+}
+
+#[derive(Debug)]
+struct Buckets {
+    begin: Instant,
+    all: Bucket,
+    addresses: Vec<Bucket>,
+}
+
+/// When a bucket will be full again, as time since the start. 0: it is full.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    full_at: Duration,
+}
+
+impl Throttle {
+    /// Nobody asked yet.
+    pub(crate) fn new(now: Instant) -> Self {
+        let addresses = vec![Bucket::default(); ADDRESSES];
+        let buckets = Buckets { begin: now, all: Bucket::default(), addresses };
+        Self { key: RandomState::new(), buckets: Mutex::new(buckets) }
+    }
+
+    /// Takes one request.
+    ///
+    /// # Errors
+    /// How long to wait until the next one is taken.
+    pub(crate) fn take(&self, now: Instant, address: IpAddr) -> Result<(), Duration> {
+        let index = self.index(address);
+        let Ok(mut buckets) = self.buckets.lock() else { return Ok(()) };
+        let now = now.saturating_duration_since(buckets.begin);
+        let Buckets { all, addresses, .. } = &mut *buckets;
+        let Some(own) = addresses.get_mut(index) else { return Ok(()) };
+        let recently = own.full_at > now;
+        own.wait(now, ADDRESS_INTERVAL, ADDRESS_BURST)?;
+        if recently {
+            all.wait(now, ALL_INTERVAL, ALL_BURST)?;
+        }
+        own.put(now, ADDRESS_INTERVAL);
+        all.put(now, ALL_INTERVAL);
+        Ok(())
+    }
+
+    fn index(&self, address: IpAddr) -> usize {
+        let network = match address.to_canonical() {
+            IpAddr::V4(ip) => u128::from(ip.to_bits()),
+            IpAddr::V6(ip) => ip.to_bits() & !u128::from(u64::MAX),
+        };
+        let size = u64::try_from(ADDRESSES).unwrap_or(u64::MAX);
+        usize::try_from(self.key.hash_one(network) % size).unwrap_or(0)
+    }
+}
+
+impl Bucket {
+    fn wait(self, now: Duration, interval: Duration, burst: u32) -> Result<(), Duration> {
+        let debt = self.full_at.saturating_sub(now) + interval;
+        match debt.checked_sub(interval * burst) {
+            Some(wait) if !wait.is_zero() => Err(wait),
+            _ => Ok(()),
+        }
+    }
+
+    fn put(&mut self, now: Duration, interval: Duration) {
+        self.full_at = self.full_at.max(now) + interval;
+    }
+}
+
+/// A school class behind one address joins at once; after that one each half second.
+const ADDRESS_BURST: u32 = 120;
+const ADDRESS_INTERVAL: Duration = Duration::from_millis(500);
+const ALL_BURST: u32 = 2_000;
+const ALL_INTERVAL: Duration = Duration::from_millis(5);
+const ADDRESSES: usize = 16_384;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn start() -> (Throttle, Instant) {
+        let now = crate::clock::mono();
+        (Throttle::new(now), now)
+    }
+
+    #[test]
+    fn an_address_that_asks_too_often_waits_and_others_do_not() {
+        let (throttle, now) = start();
+        for _ in 0..ADDRESS_BURST {
+            throttle.take(now, address(1)).unwrap();
+        }
+        assert_eq!(throttle.take(now, address(1)), Err(ADDRESS_INTERVAL));
+        throttle.take(now, address(2)).unwrap();
+        throttle.take(now + ADDRESS_INTERVAL, address(1)).unwrap();
+    }
+
+    #[test]
+    fn a_flood_from_many_addresses_refuses_the_flooders_only() {
+        let (throttle, now) = start();
+        let mut refused = 0;
+        for round in 0..60 {
+            for last in 1..=100 {
+                refused += u32::from(throttle.take(now, address(last)).is_err());
+                assert!(round > 0 || refused == 0);
+            }
+        }
+        assert!(refused > 3_000, "{refused}");
+        throttle.take(now, IpAddr::from([198, 51, 100, 1])).unwrap();
+    }
+
+    #[test]
+    fn one_household_of_ipv6_is_one_address() {
+        let (throttle, now) = start();
+        let host = |n: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, n]);
+        for n in 0..u16::try_from(ADDRESS_BURST).unwrap() {
+            throttle.take(now, host(n)).unwrap();
+        }
+        assert!(throttle.take(now, host(9_999)).is_err());
+        throttle.take(now, IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])).unwrap();
+    }
+}

@@ -1,0 +1,404 @@
+//! One tokio task owns one meeting: its state machine, its signalling, its sockets' outboxes.
+//!
+//! ```text
+//!  http::meeting_ws ─┐             ┌──► conf_core::Meeting ──► outboxes of the meeting websockets
+//!  http::rtc ────────┼─► Mail ─► Task    │ Order   ▲ Fact
+//!  http::rooms ──────┘             │     ▼         │
+//!  media::Line ───────── Event ────└──► signal::livekit::Signal ──► outboxes of signalling, Line
+//! ```
+//!
+//! What one machine puts out may be the other's input, so both are polled until neither has more.
+//! Nothing here waits for a socket. A panic ends this meeting only; [`crate::meetings`] notices.
+
+mod frame;
+mod translate;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::extract::ws::Message;
+use bytes::Bytes;
+use conf_core::meeting::{EndBy, Order, Participant, Via};
+use conf_core::wire::{Goodbye, Request, ServerMessage};
+use conf_core::{Meeting, ParticipantId, Refusal, Secret};
+use conf_media::command::{Event, PeerId};
+use conf_media::signal::livekit::token::Claims;
+use conf_media::signal::livekit::{self, Identity, Signal};
+use conf_privacy::Pii;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+
+use crate::media::Line;
+use crate::metrics::Metrics;
+use crate::socket::Outbox;
+use crate::{clock, random};
+use frame::Frames;
+use translate::Identities;
+
+/// What a meeting is told.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// Somebody wants in with the web client.
+    Join { name: Pii<String>, answer: oneshot::Sender<Result<Joined, Refusal>> },
+    /// Somebody who is in wants a new media token.
+    Return {
+        participant: ParticipantId,
+        secret: Secret,
+        answer: oneshot::Sender<Result<Joined, Refusal>>,
+    },
+    /// A meeting websocket said hello.
+    Attach { attach: Attach, answer: oneshot::Sender<Result<(), Refusal>> },
+    /// It sent a command.
+    Command { connection: u64, request: Request },
+    /// It asks whether anybody is there.
+    Ping { connection: u64 },
+    /// It is gone.
+    Detach { connection: u64 },
+    /// May this token's holder come in? With `enter`, a holder of an API token is let in.
+    Admit { claims: Box<Claims>, enter: bool, answer: oneshot::Sender<Result<(), Refusal>> },
+    /// A signalling websocket of an admitted holder opened.
+    Signal { signal: Box<OpenSignal>, answer: oneshot::Sender<Result<(), Refusal>> },
+    /// It sent a message.
+    SignalMessage { connection: u64, bytes: Bytes },
+    /// It is gone.
+    SignalClosed { connection: u64 },
+    /// The server stops.
+    End,
+    /// For the test of what a panic does.
+    #[cfg(test)]
+    Panic,
+}
+
+/// A meeting websocket that said hello.
+#[derive(Debug)]
+pub(crate) struct Attach {
+    pub(crate) participant: ParticipantId,
+    pub(crate) secret: Secret,
+    pub(crate) connection: u64,
+    pub(crate) resume_from: Option<u64>,
+    pub(crate) outbox: Outbox,
+}
+
+/// A signalling websocket with its checked token.
+#[derive(Debug)]
+pub(crate) struct OpenSignal {
+    pub(crate) connection: u64,
+    pub(crate) claims: Box<Claims>,
+    pub(crate) request: Box<JoinRequest>,
+    pub(crate) outbox: Outbox,
+}
+
+/// The `join_request` of a signalling websocket.
+pub(crate) type JoinRequest = livekit_protocol::JoinRequest;
+
+/// Who has joined.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    pub(crate) participant: Participant,
+    pub(crate) secret: Secret,
+}
+
+/// What a task is made of.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) meeting: Meeting,
+    pub(crate) signal: Signal,
+    pub(crate) line: Line,
+    pub(crate) metrics: Arc<Metrics>,
+    /// How many are in the meeting, for those who ask from outside.
+    pub(crate) count: Arc<AtomicUsize>,
+}
+
+/// Runs a meeting until it has ended.
+pub(crate) async fn run(
+    parts: Parts,
+    mut inbox: mpsc::Receiver<Mail>,
+    mut events: mpsc::Receiver<Event>,
+) {
+    let mut task = Task {
+        parts,
+        sockets: HashMap::new(),
+        signals: HashMap::new(),
+        identities: Identities::default(),
+        frames: Frames::default(),
+        ended: false,
+    };
+    while !task.ended {
+        let due = task.timeout();
+        let timer = async {
+            match due {
+                Some(at) => sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            mail = inbox.recv() => match mail {
+                Some(mail) => task.take(mail),
+                None => task.end(),
+            },
+            Some(event) = events.recv() => task.media(event),
+            () = timer => task.time_passed(),
+        }
+        task.pump();
+    }
+}
+
+struct Task {
+    parts: Parts,
+    sockets: HashMap<u64, Outbox>,
+    signals: HashMap<u64, Outbox>,
+    identities: Identities,
+    frames: Frames,
+    ended: bool,
+}
+
+/// Inputs.
+impl Task {
+    fn take(&mut self, mail: Mail) {
+        match mail {
+            Mail::Join { name, answer } => drop(answer.send(self.join(name, Via::Web))),
+            Mail::Return { participant, secret, answer } => {
+                let found = self.parts.meeting.authenticate(participant, &secret).cloned();
+                drop(answer.send(found.map(|participant| Joined { participant, secret })));
+            }
+            Mail::Attach { attach, answer } => drop(answer.send(self.attach(attach))),
+            Mail::Command { connection, request } => self.command(connection, request),
+            Mail::Ping { connection } => self.send(connection, &ServerMessage::Pong),
+            Mail::Detach { connection } => self.detach(connection),
+            Mail::Admit { claims, enter, answer } => {
+                drop(answer.send(self.admit(&claims, enter).map(|_| ())));
+            }
+            Mail::Signal { signal, answer } => drop(answer.send(self.open_signal(*signal))),
+            Mail::SignalMessage { connection, bytes } => self.signal_message(connection, &bytes),
+            Mail::SignalClosed { connection } => self.close_signal(connection),
+            Mail::End => self.end(),
+            #[cfg(test)]
+            Mail::Panic => panic!("asked to"),
+        }
+    }
+
+    fn join(&mut self, name: Pii<String>, via: Via) -> Result<Joined, Refusal> {
+        let id = ParticipantId::from_u64(random::id());
+        let secret = Secret::new(random::text::<24>()).expect("32 characters of base64url");
+        let input = conf_core::Input::Join { participant: id, name, secret: secret.clone(), via };
+        self.parts.meeting.handle(clock::core(), input)?;
+        let participant = self.parts.meeting.participant(id).cloned();
+        let participant = participant.ok_or(Refusal::ParticipantUnknown)?;
+        self.parts.metrics.joins.fetch_add(1, Ordering::Relaxed);
+        Ok(Joined { participant, secret })
+    }
+
+    fn attach(&mut self, attach: Attach) -> Result<(), Refusal> {
+        let Attach { participant, secret, connection, resume_from, outbox } = attach;
+        let id = conf_core::ConnectionId(connection);
+        let input = conf_core::Input::Attach { participant, secret, connection: id, resume_from };
+        self.parts.meeting.handle(clock::core(), input)?;
+        self.sockets.insert(connection, outbox);
+        Ok(())
+    }
+
+    fn command(&mut self, connection: u64, request: Request) {
+        let Request { request, command } = request;
+        let id = conf_core::ConnectionId(connection);
+        let input = conf_core::Input::Command { connection: id, request, command };
+        if let Err(refusal) = self.parts.meeting.handle(clock::core(), input) {
+            self.parts.metrics.refuse("command");
+            self.send(connection, &ServerMessage::Refused { request, refusal });
+        }
+    }
+
+    fn detach(&mut self, connection: u64) {
+        self.sockets.remove(&connection);
+        let connection = conf_core::ConnectionId(connection);
+        // Detaching is never refused.
+        let _done =
+            self.parts.meeting.handle(clock::core(), conf_core::Input::Detach { connection });
+    }
+
+    /// A participant of the web client must be in already; whoever has an API token may come in.
+    fn admit(&mut self, claims: &Claims, enter: bool) -> Result<Option<ParticipantId>, Refusal> {
+        let meeting = &self.parts.meeting;
+        if let Ok(id) = claims.identity.reveal().parse::<ParticipantId>() {
+            return match meeting.participant(id) {
+                Some(_) => Ok(Some(id)),
+                None => Err(Refusal::ParticipantUnknown),
+            };
+        }
+        if let Some(id) = self.identities.participant(&claims.identity)
+            && meeting.participant(id).is_some()
+        {
+            return Ok(Some(id));
+        }
+        if !enter {
+            return Ok(None);
+        }
+        let name = if claims.name.trim().is_empty() {
+            claims.identity.reveal().to_owned()
+        } else {
+            claims.name.clone()
+        };
+        let joined = self.join(Pii::new(name), Via::Token)?;
+        self.identities.add(claims.identity.clone(), joined.participant.id);
+        Ok(Some(joined.participant.id))
+    }
+
+    fn open_signal(&mut self, signal: OpenSignal) -> Result<(), Refusal> {
+        let OpenSignal { connection, claims, request, outbox } = signal;
+        let id = self.admit(&claims, true)?.ok_or(Refusal::ParticipantUnknown)?;
+        let participant = self.parts.meeting.participant(id);
+        let participant = participant.ok_or(Refusal::ParticipantUnknown)?;
+        let join = livekit::Join {
+            connection: livekit::ConnectionId(connection),
+            identity: claims.identity,
+            name: participant.name.reveal().clone(),
+            sid_number: id.as_u64(),
+            grants: claims.grants,
+            request,
+            peer: PeerId(random::id()),
+        };
+        self.signals.insert(connection, outbox);
+        // A refused client was told by the machine, which closes the connection if it must.
+        self.signal_input(livekit::Input::Join(join));
+        Ok(())
+    }
+
+    fn signal_message(&mut self, connection: u64, bytes: &[u8]) {
+        let connection = livekit::ConnectionId(connection);
+        self.signal_input(livekit::Input::Message { connection, bytes });
+    }
+
+    fn close_signal(&mut self, connection: u64) {
+        self.signals.remove(&connection);
+        let connection = livekit::ConnectionId(connection);
+        self.signal_input(livekit::Input::Closed { connection });
+    }
+
+    fn media(&mut self, event: Event) {
+        self.signal_input(livekit::Input::Media(event));
+    }
+
+    fn end(&mut self) {
+        let input = conf_core::Input::End { by: EndBy::Operator };
+        // Refused only if it has ended already.
+        let _over = self.parts.meeting.handle(clock::core(), input);
+    }
+
+    fn time_passed(&mut self) {
+        self.parts.meeting.handle_timeout(clock::core());
+        self.parts.signal.handle_timeout(clock::media());
+    }
+
+    fn signal_input(&mut self, input: livekit::Input<'_>) {
+        if let Err(refusal) = self.parts.signal.handle(clock::media(), input) {
+            self.parts.metrics.refuse("signal");
+            tracing::debug!(%refusal, "signalling refused an input");
+        }
+    }
+
+    fn timeout(&self) -> Option<std::time::Instant> {
+        [self.parts.meeting.timeout(), self.parts.signal.timeout()].into_iter().flatten().min()
+    }
+}
+
+/// Outputs.
+impl Task {
+    fn pump(&mut self) {
+        loop {
+            if let Some(output) = self.parts.meeting.poll() {
+                self.carry_out(output);
+            } else if let Some(output) = self.parts.signal.poll() {
+                self.carry_out_signal(output);
+            } else {
+                break;
+            }
+        }
+        let now = self.parts.meeting.count();
+        let before = self.parts.count.swap(now, Ordering::Relaxed);
+        translate::adjust(&self.parts.metrics.participants, before, now);
+    }
+
+    fn carry_out(&mut self, output: conf_core::Output) {
+        match output {
+            conf_core::Output::Send { connection, message } => self.send(connection.0, &message),
+            conf_core::Output::Close { connection } => {
+                self.sockets.remove(&connection.0);
+            }
+            conf_core::Output::Media(order) => self.order(order),
+            conf_core::Output::Ended { reason } => {
+                tracing::info!(?reason, "meeting ended");
+                self.ended = true;
+            }
+        }
+    }
+
+    fn carry_out_signal(&mut self, output: livekit::Output) {
+        match output {
+            livekit::Output::Send { connection, bytes } => self.send_signal(connection.0, bytes),
+            livekit::Output::Close { connection } => {
+                self.signals.remove(&connection.0);
+            }
+            livekit::Output::Command(command) => self.parts.line.send(command),
+            livekit::Output::Fact(fact) => {
+                if let Some(fact) = self.identities.fact(fact) {
+                    let input = conf_core::Input::Media(fact);
+                    // Refused: the participant has gone meanwhile.
+                    let _late = self.parts.meeting.handle(clock::core(), input);
+                }
+            }
+        }
+    }
+
+    fn order(&mut self, order: Order) {
+        let input = match order {
+            Order::Mute { participant, source } => livekit::Input::Mute {
+                identity: self.identities.identity(participant),
+                source: translate::source(source),
+            },
+            Order::Remove { participant } => {
+                livekit::Input::Remove { identity: self.identities.remove(participant) }
+            }
+            Order::End => livekit::Input::End,
+        };
+        // Refused where the participant has no media: there is nothing to do then.
+        let _nobody = self.parts.signal.handle(clock::media(), input);
+    }
+
+    fn send(&mut self, connection: u64, message: &ServerMessage) {
+        let Some(outbox) = self.sockets.get(&connection) else { return };
+        if outbox.send(self.frames.write(message)).is_ok() {
+            return;
+        }
+        if let Some(outbox) = self.sockets.remove(&connection) {
+            outbox.cut(Some(goodbye(Goodbye::TooSlow)));
+            self.parts.metrics.too_slow.fetch_add(1, Ordering::Relaxed);
+        }
+        self.detach(connection);
+    }
+
+    fn send_signal(&mut self, connection: u64, bytes: Bytes) {
+        let Some(outbox) = self.signals.get(&connection) else { return };
+        if outbox.send(Message::Binary(bytes)).is_ok() {
+            return;
+        }
+        if let Some(outbox) = self.signals.remove(&connection) {
+            outbox.cut(None);
+            self.parts.metrics.too_slow.fetch_add(1, Ordering::Relaxed);
+        }
+        self.close_signal(connection);
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        let before = self.parts.count.swap(0, Ordering::Relaxed);
+        translate::adjust(&self.parts.metrics.participants, before, 0);
+    }
+}
+
+/// Whether an identity is the id of a participant of the web client.
+pub(crate) fn is_participant(identity: &Identity) -> bool {
+    identity.reveal().parse::<ParticipantId>().is_ok()
+}
+
+pub(crate) use frame::goodbye;

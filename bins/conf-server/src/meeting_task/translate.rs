@@ -1,0 +1,98 @@
+//! Between the words of the meeting and those of the signalling.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use conf_core::ParticipantId;
+use conf_core::meeting;
+use conf_media::signal::livekit::{self, Identity};
+
+/// Which identity is which participant. Participants of the web client have their id as identity;
+/// only holders of API tokens, who bring their own, are kept here.
+#[derive(Debug, Default)]
+pub(super) struct Identities {
+    participants: HashMap<Identity, ParticipantId>,
+    identities: HashMap<ParticipantId, Identity>,
+}
+
+impl Identities {
+    pub(super) fn add(&mut self, identity: Identity, participant: ParticipantId) {
+        if let Some(old) = self.participants.insert(identity.clone(), participant) {
+            self.identities.remove(&old);
+        }
+        self.identities.insert(participant, identity);
+    }
+
+    pub(super) fn participant(&self, identity: &Identity) -> Option<ParticipantId> {
+        let known = self.participants.get(identity).copied();
+        known.or_else(|| identity.reveal().parse().ok())
+    }
+
+    pub(super) fn identity(&self, participant: ParticipantId) -> Identity {
+        let known = self.identities.get(&participant).cloned();
+        known.unwrap_or_else(|| Identity::new(participant.to_string()))
+    }
+
+    /// Forgets a participant that has gone; its identity, for the last words.
+    pub(super) fn remove(&mut self, participant: ParticipantId) -> Identity {
+        let identity = self.identity(participant);
+        if self.identities.remove(&participant).is_some() {
+            self.participants.remove(&identity);
+        }
+        identity
+    }
+
+    /// A fact of the signalling for the meeting; `None` for what the meeting does not keep.
+    pub(super) fn fact(&self, fact: livekit::Fact) -> Option<meeting::Fact> {
+        Some(match fact {
+            livekit::Fact::Connected { identity } => {
+                meeting::Fact::Connected { participant: self.participant(&identity)? }
+            }
+            livekit::Fact::Gone { identity } => {
+                meeting::Fact::Gone { participant: self.participant(&identity)? }
+            }
+            livekit::Fact::Track { identity, source, state } => meeting::Fact::Track {
+                participant: self.participant(&identity)?,
+                source: published(source)?,
+                state: match state {
+                    livekit::TrackState::On => meeting::TrackState::On,
+                    livekit::TrackState::Muted => meeting::TrackState::Muted,
+                    livekit::TrackState::Off => meeting::TrackState::Off,
+                },
+            },
+            livekit::Fact::Speaking { identity, speaking } => {
+                meeting::Fact::Speaking { participant: self.participant(&identity)?, speaking }
+            }
+        })
+    }
+}
+
+fn published(source: livekit::Source) -> Option<meeting::Source> {
+    match source {
+        livekit::Source::Microphone => Some(meeting::Source::Microphone),
+        livekit::Source::Camera => Some(meeting::Source::Camera),
+        livekit::Source::ScreenShare => Some(meeting::Source::Screen),
+        livekit::Source::ScreenShareAudio => Some(meeting::Source::ScreenAudio),
+        livekit::Source::Unknown => None,
+    }
+}
+
+/// The signalling's word for a source.
+pub(super) fn source(source: meeting::Source) -> livekit::Source {
+    match source {
+        meeting::Source::Microphone => livekit::Source::Microphone,
+        meeting::Source::Camera => livekit::Source::Camera,
+        meeting::Source::Screen => livekit::Source::ScreenShare,
+        meeting::Source::ScreenAudio => livekit::Source::ScreenShareAudio,
+    }
+}
+
+/// Moves a gauge that several meetings share from `before` to `now`.
+pub(super) fn adjust(gauge: &AtomicU64, before: usize, now: usize) {
+    let change = |by: usize| u64::try_from(by).unwrap_or(u64::MAX);
+    if now >= before {
+        gauge.fetch_add(change(now - before), Ordering::Relaxed);
+    } else {
+        gauge.fetch_sub(change(before - now), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,59 @@
+//! Tests of the registry: caps, panics, stopping.
+
+use conf_core::Refusal;
+use conf_privacy::Pii;
+
+use super::*;
+use crate::meeting_task::Joined;
+
+fn registry(most: usize) -> Meetings {
+    let metrics = Arc::new(Metrics::default());
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let engine = Engine::start(listen, Vec::new(), Arc::clone(&metrics)).unwrap();
+    let issuer = Issuer::new("key", "0123456789abcdef0123456789abcdef");
+    Meetings::new(Common { limits: Limits::default(), most, issuer, engine, metrics })
+}
+
+fn room(name: &str) -> RoomKey {
+    RoomKey::Name(name.to_owned())
+}
+
+async fn join(meetings: &Meetings, room: &RoomKey) -> Result<Joined, Refusal> {
+    let question = |answer| Mail::Join { name: Pii::new("Ada".to_owned()), answer };
+    meetings.ask(room, true, question).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_meeting_and_leaves_the_others() {
+    let meetings = registry(2);
+    join(&meetings, &room("a")).await.unwrap();
+    join(&meetings, &room("b")).await.unwrap();
+    let broken = meetings.find(&room("a")).unwrap();
+    assert!(broken.tell(Mail::Panic).await);
+    broken.inbox.closed().await;
+    join(&meetings, &room("b")).await.unwrap();
+    assert_eq!(meetings.find(&room("b")).unwrap().count(), 2);
+    join(&meetings, &room("a")).await.unwrap();
+    assert_eq!(meetings.find(&room("a")).unwrap().count(), 1);
+    assert_eq!(meetings.common.metrics.meetings_panicked.load(Ordering::Relaxed), 1);
+    assert_eq!(meetings.common.metrics.participants.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn no_more_meetings_run_than_the_limit_says() {
+    let meetings = registry(1);
+    join(&meetings, &room("a")).await.unwrap();
+    assert_eq!(meetings.open(&room("b")).unwrap_err(), ApiError::TooManyMeetings { limit: 1 });
+    join(&meetings, &room("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn stopping_ends_all_meetings_and_starts_none() {
+    let meetings = registry(5);
+    join(&meetings, &room("a")).await.unwrap();
+    join(&meetings, &room("b")).await.unwrap();
+    meetings.stop().await;
+    assert!(meetings.find(&room("a")).is_none());
+    assert_eq!(meetings.open(&room("a")).unwrap_err(), ApiError::Unavailable);
+    assert_eq!(meetings.common.metrics.participants.load(Ordering::Relaxed), 0);
+}

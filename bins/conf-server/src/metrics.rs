@@ -1,0 +1,99 @@
+//! What the server counts, and how Prometheus reads it. No label names a person, room or address.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use conf_media::stats::{Counters, DropReason};
+
+/// Counters of the control plane.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    pub(crate) meetings: AtomicU64,
+    pub(crate) meetings_started: AtomicU64,
+    pub(crate) meetings_panicked: AtomicU64,
+    pub(crate) participants: AtomicU64,
+    pub(crate) joins: AtomicU64,
+    pub(crate) meeting_sockets: AtomicU64,
+    pub(crate) signal_sockets: AtomicU64,
+    pub(crate) too_slow: AtomicU64,
+    pub(crate) events_lost: AtomicU64,
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+impl Metrics {
+    /// Counts a refusal under a word from the code, never from a request.
+    pub(crate) fn refuse(&self, reason: &'static str) {
+        if let Ok(mut refusals) = self.refusals.lock() {
+            *refusals.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// The page in Prometheus' text format.
+    pub(crate) fn page(&self, media: &Counters) -> String {
+        let mut page = String::new();
+        for (name, kind, value) in [
+            ("meetings", "gauge", &self.meetings),
+            ("participants", "gauge", &self.participants),
+            ("meeting_websockets", "gauge", &self.meeting_sockets),
+            ("signalling_websockets", "gauge", &self.signal_sockets),
+            ("meetings_started_total", "counter", &self.meetings_started),
+            ("meetings_panicked_total", "counter", &self.meetings_panicked),
+            ("joins_total", "counter", &self.joins),
+            ("websockets_too_slow_total", "counter", &self.too_slow),
+            ("media_events_lost_total", "counter", &self.events_lost),
+        ] {
+            write_one(&mut page, &format!("conf_{name}"), kind, value.load(Ordering::Relaxed));
+        }
+        let _ = writeln!(page, "# TYPE conf_refusals_total counter");
+        if let Ok(refusals) = self.refusals.lock() {
+            for (reason, count) in &*refusals {
+                let _ = writeln!(page, "conf_refusals_total{{reason=\"{reason}\"}} {count}");
+            }
+        }
+        media_part(&mut page, media);
+        page
+    }
+}
+
+fn media_part(page: &mut String, media: &Counters) {
+    for (name, value) in media.totals() {
+        match name {
+            "peers" | "tracks" | "edges" => {
+                write_one(page, &format!("conf_media_{name}"), "gauge", value);
+            }
+            _ => write_one(page, &format!("conf_media_{name}_total"), "counter", value),
+        }
+    }
+    let _ = writeln!(page, "# TYPE conf_media_drops_total counter");
+    for reason in DropReason::ALL {
+        let (label, count) = (reason.label(), media.dropped(reason));
+        let _ = writeln!(page, "conf_media_drops_total{{reason=\"{label}\"}} {count}");
+    }
+}
+
+fn write_one(page: &mut String, name: &str, kind: &str, value: u64) {
+    let _ = writeln!(page, "# TYPE {name} {kind}\n{name} {value}");
+}
+
+/// Counts up as long as it lives: sockets, meetings.
+#[derive(Debug)]
+pub(crate) struct Gauge<F: Fn(&Metrics) -> &AtomicU64> {
+    metrics: std::sync::Arc<Metrics>,
+    which: F,
+}
+
+impl<F: Fn(&Metrics) -> &AtomicU64> Gauge<F> {
+    /// One more.
+    pub(crate) fn new(metrics: std::sync::Arc<Metrics>, which: F) -> Self {
+        which(&metrics).fetch_add(1, Ordering::Relaxed);
+        Self { metrics, which }
+    }
+}
+
+impl<F: Fn(&Metrics) -> &AtomicU64> Drop for Gauge<F> {
+    fn drop(&mut self) {
+        (self.which)(&self.metrics).fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,188 @@
+//! Starts everything in the right order, and stops it.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conf_core::Limits;
+use conf_media::net::NetError;
+use conf_media::signal::livekit::token::Issuer;
+use conf_privacy::Pii;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::clock;
+use crate::config::{ApiKey, Config};
+use crate::http::{self, App, Keys, Throttle};
+use crate::media::Engine;
+use crate::meetings::{Common, Meetings};
+use crate::metrics::Metrics;
+use crate::secrets::{self, Secrets, SecretsError};
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    http: SocketAddr,
+    metrics: Option<SocketAddr>,
+    link: Pii<String>,
+    meetings: Meetings,
+    engine: Engine,
+    stop: watch::Sender<bool>,
+    listeners: Vec<JoinHandle<()>>,
+}
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No secrets.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// A key of the API has the name of the server's own.
+    #[error("api.keys names {key}, which is the server's own key: allowed is any other name")]
+    KeyTaken {
+        /// The name.
+        key: String,
+    },
+    /// A port cannot be had.
+    #[error("{key} = {address} cannot be listened on: {cause}")]
+    Listen {
+        /// Which key of the configuration.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The media engine did not start.
+    #[error("media.listen = {address}: {cause}")]
+    Media {
+        /// Its value.
+        address: SocketAddr,
+        /// What the engine says.
+        #[source]
+        cause: NetError,
+    },
+}
+
+impl Server {
+    /// Starts with a checked configuration; when it returns, all ports are open.
+    ///
+    /// # Errors
+    /// [`StartError`] names the key of the configuration, or the file.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let secrets = secrets::load(&config.data_dir)?;
+        let keys = keys(&secrets, &config.api_keys)?;
+        let (listener, http) = listen("http.listen", config.http_listen).await?;
+        let metrics = Arc::new(Metrics::default());
+        let engine = Engine::start(config.media_listen, config.advertised(), Arc::clone(&metrics))
+            .map_err(|cause| StartError::Media { address: config.media_listen, cause })?;
+        let limits = Limits { participants: config.participants, ..Limits::default() };
+        let issuer = Issuer::new(&*secrets.token_key, secrets.token_secret.reveal().clone());
+        let (stop, stopping) = watch::channel(false);
+        let meetings = Meetings::new(Common {
+            limits: limits.clone(),
+            most: config.meetings,
+            issuer: issuer.clone(),
+            engine: engine.clone(),
+            metrics: Arc::clone(&metrics),
+        });
+        let link = link(&config, http, &secrets);
+        let app = App {
+            meetings: meetings.clone(),
+            metrics: Arc::clone(&metrics),
+            issuer,
+            keys,
+            open_room: secrets.open_room,
+            limits,
+            public_url: config.public_url,
+            throttle: Throttle::new(clock::mono()),
+            stopping: stopping.clone(),
+        };
+        let mut server =
+            Self { http, metrics: None, link, meetings, engine, stop, listeners: Vec::new() };
+        if let Some(address) = config.metrics_listen {
+            let (listener, address) = listen("metrics.listen", address).await?;
+            let routes = http::metrics_router(metrics, server.engine.clone());
+            server.listeners.push(tokio::spawn(http::serve(listener, routes, stopping.clone())));
+            server.metrics = Some(address);
+        }
+        let routes = http::router(Arc::new(app));
+        server.listeners.push(tokio::spawn(http::serve(listener, routes, stopping)));
+        tracing::info!(http = server.http.port(), "listening");
+        Ok(server)
+    }
+
+    /// Where HTTP is served.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where metrics are served.
+    #[must_use]
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
+    /// The link of the room that is always there. Whoever has it can join.
+    #[must_use]
+    pub fn open_room_link(&self) -> &str {
+        self.link.reveal()
+    }
+
+    /// Ends all meetings, closes all sockets and ports. Takes five seconds at most.
+    pub async fn stop(self) {
+        tracing::info!("stopping");
+        self.stop.send_replace(true);
+        let over = async {
+            self.meetings.stop().await;
+            for listener in self.listeners {
+                let _panicked = listener.await;
+            }
+        };
+        if timeout(PATIENCE, over).await.is_err() {
+            tracing::warn!("not everything ended in time");
+        }
+        let engine = self.engine;
+        let stopped = tokio::task::spawn_blocking(move || engine.stop());
+        let _in_time = timeout(PATIENCE_FOR_MEDIA, stopped).await;
+        tracing::info!("stopped");
+    }
+}
+
+async fn listen(
+    key: &'static str,
+    address: SocketAddr,
+) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |cause| StartError::Listen { key, address, cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
+    let own = secrets.token_key.clone();
+    if let Some(taken) = given.iter().find(|given| given.key == own) {
+        return Err(StartError::KeyTaken { key: taken.key.clone() });
+    }
+    let given = given.iter().map(|given| (given.key.clone(), given.secret.clone()));
+    let mut all: HashMap<String, Pii<String>> = given.collect();
+    all.insert(own.clone(), secrets.token_secret.clone());
+    Ok(Keys { own, secrets: all })
+}
+
+fn link(config: &Config, http: SocketAddr, secrets: &Secrets) -> Pii<String> {
+    let base = match &config.public_url {
+        Some(url) => url.to_string(),
+        None => format!("http://{http}"),
+    };
+    Pii::new(format!("{base}/r/{}", secrets.open_room))
+}
+
+const PATIENCE: Duration = Duration::from_millis(3_500);
+const PATIENCE_FOR_MEDIA: Duration = Duration::from_secs(1);
