@@ -234,3 +234,103 @@ impl Room {
 
 /// As many tracks as one peer may publish.
 pub const MAX_TRACKS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Codec;
+    use crate::command::{Encoding, Extensions, Label, Payload};
+
+    fn payload() -> Payload {
+        let codec = Codec::Opus;
+        Payload { payload_type: 111, codec, clock_rate: 48_000, rtx: None, nack: false, pli: false }
+    }
+
+    fn publication() -> Publication {
+        Publication {
+            kind: Kind::Audio,
+            mid: Label::new(b"0").unwrap(),
+            encodings: vec![Encoding::default()],
+            codecs: vec![payload()],
+            extensions: Extensions::default(),
+        }
+    }
+
+    fn subscription(ssrc: u32) -> Subscription {
+        Subscription {
+            mid: Label::new(b"1").unwrap(),
+            ssrc,
+            rtx_ssrc: None,
+            codecs: vec![payload()],
+            extensions: Extensions::default(),
+            cname: "c".into(),
+        }
+    }
+
+    fn room() -> Room {
+        let mut room = Room::default();
+        for peer in [PeerId(1), PeerId(2)] {
+            room.add_peer(peer, Credentials { ufrag: "u".into(), password: "p".into() });
+        }
+        room.publish(TrackId(9), PeerId(1), publication()).unwrap();
+        while room.poll().is_some() {}
+        room
+    }
+
+    fn count(room: &mut Room) -> usize {
+        std::iter::from_fn(|| room.poll()).count()
+    }
+
+    #[test]
+    fn an_unchanged_wish_costs_the_engine_nothing() {
+        let mut room = room();
+        room.publish(TrackId(9), PeerId(1), publication()).unwrap();
+        assert_eq!(count(&mut room), 0);
+        room.subscribe(TrackId(9), PeerId(2), subscription(5)).unwrap();
+        room.subscribe(TrackId(9), PeerId(2), subscription(5)).unwrap();
+        assert_eq!(count(&mut room), 1);
+        room.subscribe(TrackId(9), PeerId(2), subscription(6)).unwrap();
+        room.mute(TrackId(9), false).unwrap();
+        room.pause(TrackId(9), PeerId(2), false);
+        assert_eq!(count(&mut room), 1);
+    }
+
+    #[test]
+    fn a_peer_that_goes_takes_its_tracks_and_subscriptions_with_it() {
+        let mut room = room();
+        room.subscribe(TrackId(9), PeerId(2), subscription(5)).unwrap();
+        room.remove_peer(PeerId(1));
+        assert!(!room.is_subscribed(TrackId(9), PeerId(2)));
+        assert_eq!(room.tracks().count(), 0);
+        assert_eq!(room.mute(TrackId(9), true), Err(RoomError::UnknownTrack));
+        room.remove_peer(PeerId(1));
+        assert_eq!(count(&mut room), 2, "subscribe, remove");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_and_changes_nothing() {
+        let mut room = room();
+        let own = room.subscribe(TrackId(9), PeerId(1), subscription(5));
+        assert_eq!(own, Err(RoomError::OwnTrack));
+        let stranger = room.subscribe(TrackId(9), PeerId(3), subscription(5));
+        assert_eq!(stranger, Err(RoomError::UnknownPeer));
+        let theft = room.publish(TrackId(9), PeerId(2), publication());
+        assert_eq!(theft, Err(RoomError::NotYours));
+        for track in 100..116 {
+            room.publish(TrackId(track), PeerId(2), publication()).unwrap();
+        }
+        let one_more = room.publish(TrackId(200), PeerId(2), publication());
+        assert_eq!(one_more, Err(RoomError::TooManyTracks { limit: MAX_TRACKS }));
+        assert_eq!(count(&mut room), 16);
+    }
+
+    #[test]
+    fn the_certificate_of_a_peer_cannot_change() {
+        let mut room = room();
+        room.expect(PeerId(1), Fingerprint([1; 32])).unwrap();
+        room.expect(PeerId(1), Fingerprint([1; 32])).unwrap();
+        let changed = room.expect(PeerId(1), Fingerprint([2; 32]));
+        assert_eq!(changed, Err(RoomError::FingerprintChanged));
+        assert_eq!(count(&mut room), 1);
+    }
+}

@@ -55,7 +55,7 @@ struct Draft {
     mid: Option<Label>,
     transport: Transport,
     mux: bool,
-    zero_port: bool,
+    port: u16,
     bundle_only: bool,
 }
 
@@ -115,7 +115,7 @@ impl Parser {
             mid: None,
             transport: Transport::default(),
             mux: false,
-            zero_port: port == 0,
+            port,
             bundle_only: false,
         });
         Ok(())
@@ -200,7 +200,9 @@ impl Parser {
         let id = id.split('/').next().and_then(|id| id.parse::<u16>().ok());
         let id = id.ok_or_else(|| self.invalid("extmap"))?;
         // 4096 and up are placeholders of RFC 8285, section 6, that no packet carries.
-        let Some(id) = u8::try_from(id).ok().filter(|id| *id > 0) else { return Ok(()) };
+        let Some(id) = u8::try_from(id).ok().filter(|id| *id > 0 && uri.len() <= MAX_WORD) else {
+            return Ok(());
+        };
         let extmaps = match self.sections.last_mut() {
             Some(draft) => &mut draft.section.extmaps,
             None => &mut self.session_extmaps,
@@ -236,7 +238,7 @@ impl Parser {
             let mid = draft.mid.filter(|mid| !seen.contains(mid)).ok_or(SdpError::Mid)?;
             seen.push(mid);
             let mut section = Section { mid, ..draft.section };
-            section.stopped = draft.zero_port && !draft.bundle_only;
+            section.stopped = draft.port == 0 && !draft.bundle_only;
             if !section.stopped {
                 let rtp = matches!(section.kind, SectionKind::Audio | SectionKind::Video);
                 let bundled = alone || self.bundle.contains(&mid);
@@ -353,6 +355,9 @@ fn feedback(section: &mut Section, value: &str) -> Result<Option<()>, SdpError> 
     if !all && wanted.is_none() {
         return Ok(None);
     }
+    if kind.len() > MAX_WORD {
+        return Ok(Some(())); // none of ours is that long
+    }
     for format in &mut section.formats {
         if all || Some(format.payload_type) == wanted {
             if format.feedback.len() >= MAX_FEEDBACK {
@@ -466,6 +471,8 @@ fn known(name: &str) -> &'static str {
     NAMES.into_iter().find(|known| *known == name).unwrap_or("attribute")
 }
 
+/// Texts that are kept once per section or format.
+const MAX_WORD: usize = 256;
 const MAX_FORMATS: usize = 128;
 const MAX_FEEDBACK: usize = 16;
 const MAX_EXTMAPS: usize = 64;

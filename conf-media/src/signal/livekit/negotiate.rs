@@ -296,7 +296,7 @@ fn use_of(section: &Section, old: Option<&Used>, wanted: &[Wanted]) -> Used {
             let (rtx, cname) = (ids.rtx_ssrc.unwrap_or(0), &ids.cname);
             match section.subscription(ids.ssrc, rtx, cname) {
                 Some(subscription) if kept => Used::Sending(Binding { track, subscription }),
-                _ => Used::Free,
+                _ => Used::Freed,
             }
         }
         _ => Used::Free,

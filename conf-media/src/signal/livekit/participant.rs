@@ -87,6 +87,8 @@ pub(super) struct Slot {
 pub(super) enum Used {
     /// `inactive`, and the client would receive: the next forwarded track may take it.
     Free,
+    /// `inactive` after it carried a track: free from the next offer on.
+    Freed,
     /// `sendonly` with this track, which may have ended since.
     Sending(Binding),
     /// The client published here, or still does.

@@ -79,7 +79,7 @@ impl Signal {
         track.info.muted = request.muted;
         let (id, live) = (track.id, track.mid.is_some());
         if live {
-            self.muted(peer, id, false);
+            self.muted(peer, id);
         }
         Ok(())
     }
@@ -102,14 +102,15 @@ impl Signal {
             let request = proto::MuteTrackRequest { sid, muted: true };
             self.send(peer, Response::Mute(request));
             if live {
-                self.muted(peer, id, true);
+                self.muted(peer, id);
             }
         }
         Ok(())
     }
 
-    /// A live track's mute changed: the engine, the others and the meeting get to know.
-    fn muted(&mut self, peer: PeerId, id: TrackId, to_self: bool) {
+    /// A live track's mute changed: the engine, the others and the meeting get to know. Not its
+    /// owner: a client that has not muted yet would contradict.
+    fn muted(&mut self, peer: PeerId, id: TrackId) {
         let Some(participant) = self.participants.get(&peer) else { return };
         let Some(track) = participant.tracks.iter().find(|track| track.id == id) else { return };
         let (muted, source) = (track.info.muted, track.source);
@@ -119,7 +120,7 @@ impl Signal {
         if muted && source != Source::ScreenShareAudio {
             self.silence(peer);
         }
-        self.announce(peer, to_self);
+        self.announce(peer, false);
         let state = if muted { TrackState::Muted } else { TrackState::On };
         self.fact(Fact::Track { identity, source, state });
     }

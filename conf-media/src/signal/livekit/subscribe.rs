@@ -84,7 +84,8 @@ impl Signal {
         }
         let free = |kind| {
             let slots = transport.slots.iter();
-            let free = slots.filter(|slot| slot.kind == kind && matches!(slot.used, Used::Free));
+            let free = slots
+                .filter(|slot| slot.kind == kind && matches!(slot.used, Used::Free | Used::Freed));
             u32::try_from(free.count()).unwrap_or(u32::MAX)
         };
         let requirement = proto::MediaSectionsRequirement {

@@ -40,6 +40,7 @@ impl fmt::Debug for Claims {
 /// Rights in one room, the `video` claim. An absent right has the default of [`Grants::can_publish`] and its like.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(clippy::struct_excessive_bools, reason = "the claim has them one by one")]
 pub struct Grants {
     /// May join at all.
     #[serde(skip_serializing_if = "is_false")]
