@@ -50,12 +50,9 @@ impl ReceiverStats {
             self.started = Some(Started::new(sequence, timestamp, arrival));
             return;
         };
-        let transit = ticks(arrival, started.epoch, clock_rate).wrapping_sub(timestamp);
-        match started.count(sequence) {
-            Place::InLine => started.measure(transit),
-            // Its timestamps start anew too, so there is nothing to compare with.
-            Place::Restart => started.transit = transit,
-            Place::Outside => {}
+        if started.count(sequence) {
+            let ticks = ticks(arrival, started.epoch, clock_rate);
+            started.measure(ticks.wrapping_sub(timestamp));
         }
     }
 
@@ -103,16 +100,6 @@ impl ReceiverStats {
     }
 }
 
-/// Where a packet stands in the sequence (A.1).
-enum Place {
-    /// Ahead, or late by little.
-    InLine,
-    /// Second in line after a jump: the source started again.
-    Restart,
-    /// After a jump, for the first time: not counted.
-    Outside,
-}
-
 impl Started {
     fn new(sequence: u16, timestamp: u32, arrival: Instant) -> Self {
         Self {
@@ -129,9 +116,8 @@ impl Started {
         }
     }
 
-    /// Counts a packet.
-    fn count(&mut self, sequence: u16) -> Place {
-        let mut place = Place::InLine;
+    /// Counts a packet; `false` if it stands outside the sequence (A.1).
+    fn count(&mut self, sequence: u16) -> bool {
         let step = sequence.wrapping_sub(self.highest);
         if step < MAX_DROPOUT {
             if sequence < self.highest {
@@ -141,9 +127,8 @@ impl Started {
         } else if step <= 0u16.wrapping_sub(MAX_MISORDER) {
             if self.restart != Some(sequence) {
                 self.restart = Some(sequence.wrapping_add(1));
-                return Place::Outside;
+                return false;
             }
-            place = Place::Restart;
             self.base = sequence;
             self.highest = sequence;
             self.wraps = 0;
@@ -153,7 +138,7 @@ impl Started {
         }
         self.restart = None;
         self.received = self.received.wrapping_add(1);
-        place
+        true
     }
 
     /// Folds one transit time into the jitter (A.8, integer form).

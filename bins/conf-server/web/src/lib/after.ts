@@ -1,9 +1,7 @@
 /** How a visit to a room can be over, and what the server said about it. */
 import type { ApiError } from './api';
 import type { Key } from './i18n.svelte';
-import type { MeetingEnded } from './wire';
-
-export type EndReason = MeetingEnded['reason'];
+import type { EndReason } from './wire';
 
 export type After =
   | { kind: 'left' | 'removed' | 'replaced' | 'lost' | 'version' | 'missing' | 'nowhere' }

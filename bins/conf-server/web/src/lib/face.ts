@@ -12,7 +12,9 @@ export function initials(name: string): string {
 export function hue(id: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < id.length; at += 1) hash = Math.imul(hash ^ id.charCodeAt(at), 0x01000193) >>> 0;
-  return HUES[(hash ^ (hash >>> 15)) % HUES.length] ?? 188;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b) >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) >>> 0;
+  return HUES[((hash ^ (hash >>> 16)) >>> 0) % HUES.length] ?? 188;
 }
 
 function letter(part: string | undefined): string {

@@ -4,15 +4,16 @@
  * Everything the page draws is read from here; everything a person does goes through the methods below.
  */
 import { SvelteMap } from 'svelte/reactivity';
-import type { After, EndReason } from './after';
+import type { After } from './after';
 import { ApiError, rejoin } from './api';
 import { keep } from './guest';
 import { t } from './i18n.svelte';
 import { Media, ME } from './media.svelte';
 import { notices } from './notices.svelte';
+import { explain } from './refusal';
 import { MeetingSocket, type Link, type Outcome, type Told } from './socket';
 import type { Visit } from './visit';
-import type { ChatMessage, Command, Event, Goodbye, Participant, Refusal, Role } from './wire';
+import type { ChatMessage, Command, EndReason, Event, Goodbye, Participant, Role } from './wire';
 
 /** A participant with what our own media client knows about them. */
 export interface Person extends Participant {
@@ -66,7 +67,7 @@ export class Meeting {
       participant: visit.admission.participant,
       secret: visit.admission.secret,
       told: (message) => this.#told(message),
-      link: (link) => (this.link = link),
+      link: (link) => this.#linked(link),
       goodbye: (reason) => this.#goodbye(reason),
     });
   }
@@ -139,6 +140,11 @@ export class Meeting {
     if (outcome.type === 'unsent') notices.toast(t('refusal_unsent'), 'warning');
     if (outcome.type === 'refused') notices.toast(explain(outcome.refusal), 'warning');
     return outcome.type === 'done';
+  }
+
+  #linked(link: Link): void {
+    if (link === 'connected' && this.ready && this.link !== 'connecting') notices.say(t('connection_back'));
+    this.link = link;
   }
 
   #told(message: Told): void {
@@ -262,24 +268,6 @@ export class Meeting {
       screen: media?.screen !== undefined,
       weak: media?.weak ?? false,
     };
-  }
-}
-
-/** The words for a refusal, with its limit. */
-export function explain(refusal: Refusal): string {
-  switch (refusal.type) {
-    case 'chat_too_long':
-      return t('chat_too_long', { limit: refusal.limit });
-    case 'too_many_requests':
-      return t('refusal_too_many', { seconds: Math.max(1, Math.ceil(refusal.retry_after_ms / 1_000)) });
-    case 'not_allowed':
-      return t('refusal_forbidden');
-    case 'last_moderator':
-      return t('refusal_last_moderator');
-    case 'participant_unknown':
-      return t('refusal_gone');
-    default:
-      return t('refusal_other');
   }
 }
 
