@@ -49,6 +49,7 @@ pub struct Remote {
     pub other: Vec<Vec<u8>>,
     sealer: Sealer,
     opener: Opener,
+    ignores: bool,
     ufrag: String,
     password: String,
 }
@@ -131,6 +132,7 @@ impl Lab {
             other: Vec::new(),
             sealer: Sealer::new(keys.profile, &keys.remote).expect("usable keys"),
             opener: Opener::new(keys.profile, &keys.local).expect("usable keys"),
+            ignores: false,
             ufrag: ufrag.clone(),
             password: password.clone(),
         });
@@ -295,6 +297,11 @@ impl Lab {
         std::mem::take(&mut self.remote_mut(peer).rtcp)
     }
 
+    /// From now on a peer takes no notice of what it receives.
+    pub fn ignore(&mut self, peer: usize) {
+        self.remote_mut(peer).ignores = true;
+    }
+
     /// Carries what the shard sends to the far ends.
     fn deliver(&mut self) {
         self.shard.flush(self.now, &mut self.sent);
@@ -339,6 +346,7 @@ impl Remote {
     fn take(&mut self, datagram: &[u8]) {
         let mut bytes = datagram.to_vec();
         match rtp::classify(datagram) {
+            _ if self.ignores => {}
             Class::Rtp => {
                 let len = self.opener.open_rtp(&mut bytes).expect("sealed for this peer");
                 bytes.truncate(len);

@@ -1,6 +1,8 @@
 //! Our RTCP against the crates `rtcp` and `interceptor`: what one writes the other reads as the
 //! same, and both ask for the same packets and report the same arrivals.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

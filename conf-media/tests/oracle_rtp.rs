@@ -1,5 +1,7 @@
 //! Our RTP against the crate `rtp`: what one writes the other reads as the same.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by a panic")]
+
 use conf_media::rtp::{self as ours, Form, Header};
 use rtp::header::Extension;
 use rtp::packet::Packet;

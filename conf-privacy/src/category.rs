@@ -183,8 +183,15 @@ fn faults_of(declaration: &Declaration) -> impl Iterator<Item = Fault> {
 }
 
 /// All categories there are.
-pub const ALL: &[Declaration] =
-    &[SESSION_NAME, SESSION_CHAT, SESSION_SECRET, NETWORK_ADDRESS, BROWSER_GUEST, BROWSER_NAME];
+pub const ALL: &[Declaration] = &[
+    SESSION_NAME,
+    SESSION_CHAT,
+    SESSION_SECRET,
+    NETWORK_ADDRESS,
+    BROWSER_GUEST,
+    BROWSER_NAME,
+    BROWSER_PREFERENCES,
+];
 
 /// Who took part: names, and what others saw of them in the list of participants.
 pub const SESSION_NAME: Declaration = Declaration {
@@ -249,6 +256,17 @@ pub const BROWSER_NAME: Declaration = Declaration {
     purpose: Purpose::Conference,
     basis: LegalBasis::Consent,
     place: Place::Browser { storage: BrowserStorage::Local, key: "conf.name" },
+    rule: Rule { start: Start::Withdrawal, period: Duration::ZERO, slack: Duration::ZERO },
+};
+
+/// What the person chose for next time; written only once something was chosen, never sent.
+pub const BROWSER_PREFERENCES: Declaration = Declaration {
+    id: CategoryId("browser.preferences"),
+    label: Label { de: "Gemerkte Einstellungen im Browser", en: "Preferences kept by the browser" },
+    fields: &["theme", "language", "shortcuts", "microphone", "camera", "speaker"],
+    purpose: Purpose::Conference,
+    basis: LegalBasis::Consent,
+    place: Place::Browser { storage: BrowserStorage::Local, key: "conf.preferences" },
     rule: Rule { start: Start::Withdrawal, period: Duration::ZERO, slack: Duration::ZERO },
 };
 

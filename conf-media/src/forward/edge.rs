@@ -80,6 +80,15 @@ pub(crate) struct Rewritten {
     frame_offset: u16,
     /// Original sequence number, in front of the payload of a retransmission.
     original: Option<u16>,
+    /// The very packet that was sent before, under the same number.
+    repeats: bool,
+}
+
+impl Rewritten {
+    /// The very packet that was sent before, under the same number.
+    pub(crate) fn repeats(&self) -> bool {
+        self.repeats
+    }
 }
 
 impl Edge {
@@ -183,7 +192,7 @@ impl Edge {
             ssrc: self.subscription.ssrc,
         };
         let frame_offset = stream.epoch.frame_offset;
-        Some(Rewritten { header, numbers, frame_offset, original: None })
+        Some(Rewritten { header, numbers, frame_offset, original: None, repeats: false })
     }
 
     /// A packet was handed to the sockets.
@@ -240,7 +249,8 @@ impl Edge {
             original = Some(out);
         }
         let frame_offset = again.epoch.frame_offset;
-        Some(Rewritten { header, numbers: Some(again.numbers), frame_offset, original })
+        let repeats = original.is_none();
+        Some(Rewritten { header, numbers: Some(again.numbers), frame_offset, original, repeats })
     }
 
     /// The subscriber takes a payload type of the publisher.

@@ -174,7 +174,10 @@ impl Sending<'_> {
         let room = Edge::room(packet.bytes.len());
         let written = self.out.egress.write(to, room + SEAL, |buffer| {
             let len = edge.write(rewritten, packet, buffer.get_mut(..room)?)?;
-            sealer.seal_rtp(buffer, len).ok()
+            match rewritten.repeats() {
+                false => sealer.seal_rtp(buffer, len).ok(),
+                true => sealer.seal_rtp_again(buffer, len).ok(),
+            }
         });
         if !written {
             self.out.counters.drop_one(DropReason::ArenaFull);

@@ -21,7 +21,7 @@ pub(crate) mod tests;
 pub use feedback::{FirEntries, Lost, Remb};
 pub use recorder::TransportRecorder;
 pub use report::{Blocks, Chunks, ReportBlock, SdesChunk, Sources};
-pub use transport::{Statuses, TransportFeedback, TransportStatus};
+pub use transport::{MOST_STATUSES, Statuses, TransportFeedback, TransportStatus};
 pub use walk::{Packet, Walk, walk};
 
 /// Packet types (RFC 3550, section 12.1; RFC 4585, section 6.1; RFC 3611).

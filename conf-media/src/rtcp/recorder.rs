@@ -25,7 +25,7 @@ const PER_PACKET: usize = 480;
 ///
 /// Duplicates are ignored; a late packet is reported again with all that follow it. Memory is
 /// bounded by 2,048 numbers whatever the publisher sends.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TransportRecorder {
     numbers: Unwrapper,
     /// The number of `arrivals[0]`.
@@ -41,10 +41,19 @@ pub struct TransportRecorder {
 }
 
 impl TransportRecorder {
-    /// A recorder that saw nothing yet.
+    /// A recorder that saw nothing yet. Takes the memory it will ever need: 10 kB.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            numbers: Unwrapper::default(),
+            first: 0,
+            next: 0,
+            arrivals: VecDeque::with_capacity(WINDOW),
+            epoch: None,
+            due: None,
+            number: 0,
+            scratch: Vec::with_capacity(PER_PACKET),
+        }
     }
 
     /// A packet with this transport-wide sequence number arrived.
@@ -131,14 +140,12 @@ impl TransportRecorder {
         if number < self.first {
             return false;
         }
-        while self.end() <= number {
-            if self.arrivals.len() >= WINDOW {
-                self.arrivals.pop_front();
-                self.first = self.first.saturating_add(1);
-                self.next = self.next.max(self.first);
-            }
-            self.arrivals.push_back(0);
-        }
+        let missing = number.saturating_add(1).saturating_sub(self.end());
+        let Ok(missing) = usize::try_from(missing) else { return false };
+        let length = self.arrivals.len().saturating_add(missing);
+        self.drop_oldest(length.saturating_sub(WINDOW));
+        self.arrivals.resize(length.min(WINDOW), 0);
+        self.next = self.next.max(self.first);
         true
     }
 
@@ -169,11 +176,21 @@ impl TransportRecorder {
 
     /// Drops reported numbers beyond [`HISTORY`].
     fn forget(&mut self) {
-        let history = u64::try_from(HISTORY).unwrap_or_default();
-        while self.next.saturating_sub(self.first) > history && self.arrivals.pop_front().is_some()
-        {
-            self.first = self.first.saturating_add(1);
-        }
+        let reported = usize::try_from(self.next.saturating_sub(self.first)).unwrap_or(WINDOW);
+        self.drop_oldest(reported.saturating_sub(HISTORY));
+    }
+
+    /// Drops `count` numbers, at most as many as there are.
+    fn drop_oldest(&mut self, count: usize) {
+        let count = count.min(self.arrivals.len());
+        self.arrivals.drain(..count);
+        self.first = self.first.saturating_add(u64::try_from(count).unwrap_or_default());
+    }
+}
+
+impl Default for TransportRecorder {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -328,7 +328,7 @@ fn feedback_survives_its_own_coding_for_any_pattern() {
                 (!random.chance(lost)).then_some(size.cast_signed())
             })
             .collect();
-        deltas.resize(deltas.len() + random.below(20_000), None);
+        deltas.resize(deltas.len() + random.below(1_500), None);
         deltas.push(Some(1));
         let base = random.short();
         let info = TransportInfo { base, reference: 5, ..TransportInfo::default() };
@@ -343,4 +343,30 @@ fn feedback_survives_its_own_coding_for_any_pattern() {
             .collect();
         assert_eq!(statuses(&bytes), expected);
     }
+}
+
+#[test]
+fn a_run_of_lost_packets_is_read_up_to_the_limit() {
+    let info = TransportInfo::default();
+    let mut deltas = vec![None; 60_000];
+    deltas.insert(10, Some(7));
+    let bytes = written(|out| write::transport_feedback(out, &info, &deltas));
+    assert!(bytes.len() < 48);
+    let read = statuses(&bytes);
+    assert_eq!(read.len(), usize::from(MOST_STATUSES));
+    assert_eq!(read[10], (10, Some(7)));
+}
+
+#[test]
+fn a_jump_within_the_window_drops_the_oldest() {
+    let t0 = start();
+    let mut recorder = TransportRecorder::new();
+    recorder.record(0, t0);
+    recorder.record(2_000, t0);
+    recorder.record(4_000, t0);
+    assert_eq!(recorder.kept(), 2_048);
+    recorder.record(0, t0);
+    let read = statuses(&feedback(&mut recorder, t0 + millis(100)));
+    assert_eq!(read.iter().filter(|(_, arrival)| arrival.is_some()).count(), 2);
+    assert_eq!(read.last(), Some(&(4_000, Some(256))));
 }

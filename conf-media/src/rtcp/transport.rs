@@ -32,6 +32,10 @@ pub struct TransportFeedback<'a> {
     items: &'a [u8],
 }
 
+/// Most statuses that are read of one packet. A run of 8,191 lost packets takes two bytes, so
+/// without a limit a few kilobytes would keep us walking for milliseconds.
+pub const MOST_STATUSES: u16 = 2_048;
+
 /// What became of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransportStatus {
@@ -56,14 +60,18 @@ impl<'a> TransportFeedback<'a> {
 
     /// The status of each packet, from `base` on.
     ///
-    /// Ends early, after fewer than `count` items, where chunks or deltas are cut off. The packet's
-    /// chunks are walked twice, once to find where the deltas start.
+    /// Ends early, after fewer than `count` items, where chunks or deltas are cut off, and after
+    /// [`MOST_STATUSES`]. The chunks are walked twice, once to find where the deltas start.
     #[must_use]
     pub fn statuses(&self) -> Statuses<'a> {
         let mut chunks = Symbols { rest: self.items, left: self.count, chunk: Chunk::default() };
         chunks.skip_all();
         Statuses {
-            symbols: Symbols { rest: self.items, left: self.count, chunk: Chunk::default() },
+            symbols: Symbols {
+                rest: self.items,
+                left: self.count.min(MOST_STATUSES),
+                chunk: Chunk::default(),
+            },
             deltas: chunks.rest,
             sequence: self.base,
             arrival: i64::from(self.reference).saturating_mul(256),

@@ -50,9 +50,12 @@ impl ReceiverStats {
             self.started = Some(Started::new(sequence, timestamp, arrival));
             return;
         };
-        if started.count(sequence) {
-            let ticks = ticks(arrival, started.epoch, clock_rate);
-            started.measure(ticks.wrapping_sub(timestamp));
+        let transit = ticks(arrival, started.epoch, clock_rate).wrapping_sub(timestamp);
+        match started.count(sequence) {
+            Place::InLine => started.measure(transit),
+            // Its timestamps start anew too, so there is nothing to compare with.
+            Place::Restart => started.transit = transit,
+            Place::Outside => {}
         }
     }
 
@@ -100,6 +103,16 @@ impl ReceiverStats {
     }
 }
 
+/// Where a packet stands in the sequence (A.1).
+enum Place {
+    /// Ahead, or late by little.
+    InLine,
+    /// Second in line after a jump: the source started again.
+    Restart,
+    /// After a jump, for the first time: not counted.
+    Outside,
+}
+
 impl Started {
     fn new(sequence: u16, timestamp: u32, arrival: Instant) -> Self {
         Self {
@@ -116,8 +129,9 @@ impl Started {
         }
     }
 
-    /// Counts a packet; `false` if it stands outside the sequence (A.1).
-    fn count(&mut self, sequence: u16) -> bool {
+    /// Counts a packet.
+    fn count(&mut self, sequence: u16) -> Place {
+        let mut place = Place::InLine;
         let step = sequence.wrapping_sub(self.highest);
         if step < MAX_DROPOUT {
             if sequence < self.highest {
@@ -127,8 +141,9 @@ impl Started {
         } else if step <= 0u16.wrapping_sub(MAX_MISORDER) {
             if self.restart != Some(sequence) {
                 self.restart = Some(sequence.wrapping_add(1));
-                return false;
+                return Place::Outside;
             }
+            place = Place::Restart;
             self.base = sequence;
             self.highest = sequence;
             self.wraps = 0;
@@ -138,7 +153,7 @@ impl Started {
         }
         self.restart = None;
         self.received = self.received.wrapping_add(1);
-        true
+        place
     }
 
     /// Folds one transit time into the jitter (A.8, integer form).

@@ -87,9 +87,9 @@ fn a_source_that_starts_again_is_counted_anew() {
     stats.record(1, 0, t0);
     stats.record(30_000, 0, t0);
     assert_eq!(stats.report(7, t0).unwrap().highest, 1);
-    stats.record(30_001, 0, t0);
+    stats.record(30_001, 4_000_000, t0);
     let block = stats.report(7, t0).unwrap();
-    assert_eq!((block.highest, block.cumulative_lost), (30_001, 0));
+    assert_eq!((block.highest, block.cumulative_lost, block.jitter), (30_001, 0, 0));
 }
 
 #[test]

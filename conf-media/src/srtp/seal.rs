@@ -5,7 +5,7 @@ use std::fmt;
 use super::derive::Sessions;
 use super::header::{RTCP_HEADER, RTCP_WORD, RtpHeader, rtcp_source};
 use super::protection::{Beside, Identity, Protection};
-use super::sources::{MAX_SOURCES, RtpWindow, Sources};
+use super::sources::{RTP_WINDOW, RtpWindow, Sources};
 use super::{MasterKey, Profile, SrtpError};
 
 /// Seals what goes to one peer, with our keys towards it.
@@ -32,8 +32,8 @@ impl Sealer {
             profile,
             rtp: Protection::new(profile, &keys.rtp)?,
             rtcp: Protection::new(profile, &keys.rtcp)?,
-            rtp_sources: Sources::new(MAX_SOURCES),
-            rtcp_sources: Sources::new(MAX_SOURCES),
+            rtp_sources: Sources::new(OWN_SOURCES),
+            rtcp_sources: Sources::new(OWN_SOURCES),
         })
     }
 
@@ -52,9 +52,7 @@ impl Sealer {
     /// RFC 3711, section 3.3; RFC 7714, section 8.
     pub fn seal_rtp(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
         let sealed = self.check_room(buffer, len, self.profile.rtp_tag_len())?;
-        let (packet, rest) = buffer.split_at_mut_checked(len).ok_or(SrtpError::Library)?;
-        let tag = rest.get_mut(..sealed - len).ok_or(SrtpError::Library)?;
-        let header = RtpHeader::parse(packet)?;
+        let header = RtpHeader::parse(buffer.get(..len).ok_or(SrtpError::Library)?)?;
         let window = self.rtp_sources.find(header.ssrc)?;
         let index = match &window {
             Some(window) => window.estimate(header.sequence)?,
@@ -63,12 +61,36 @@ impl Sealer {
         if let Some(window) = &window {
             window.check(index)?;
         }
-        let identity = Identity { ssrc: header.ssrc, index };
-        self.rtp.seal(identity, rollover(index), (packet, header.len), tag)?;
+        protect(&self.rtp, (buffer, len, sealed), &header, index)?;
         match window {
             Some(window) => window.accept(index),
             None => self.rtp_sources.insert(header.ssrc, RtpWindow::new(index)),
         }
+        Ok(sealed)
+    }
+
+    /// Seals a packet once more that was sealed before, for subscribers without a source of
+    /// retransmissions. The caller guarantees that it is the same packet, bit by bit: two packets
+    /// under one index would give the key away.
+    ///
+    /// # Errors
+    /// [`SrtpError::TooOld`] for a sequence number that was not sealed lately; others as
+    /// [`Sealer::seal_rtp`]. Nothing has changed then.
+    ///
+    /// # Source
+    /// RFC 3711, section 3.3: a repeated packet keeps its index.
+    pub fn seal_rtp_again(&mut self, buffer: &mut [u8], len: usize) -> Result<usize, SrtpError> {
+        let sealed = self.check_room(buffer, len, self.profile.rtp_tag_len())?;
+        let header = RtpHeader::parse(buffer.get(..len).ok_or(SrtpError::Library)?)?;
+        let not_sealed = SrtpError::TooOld { window: RTP_WINDOW };
+        let window = self.rtp_sources.find(header.ssrc)?.ok_or(not_sealed)?;
+        let index = window.estimate(header.sequence)?;
+        match window.check(index) {
+            Err(SrtpError::Repeated) => {}
+            Err(other) => return Err(other),
+            Ok(()) => return Err(not_sealed),
+        }
+        protect(&self.rtp, (buffer, len, sealed), &header, index)?;
         Ok(sealed)
     }
 
@@ -125,6 +147,19 @@ impl fmt::Debug for Sealer {
     }
 }
 
+/// Seals the first `len` bytes in place; the tag goes behind them, up to `sealed`.
+fn protect(
+    rtp: &Protection,
+    (buffer, len, sealed): (&mut [u8], usize, usize),
+    header: &RtpHeader,
+    index: u64,
+) -> Result<(), SrtpError> {
+    let (packet, rest) = buffer.split_at_mut_checked(len).ok_or(SrtpError::Library)?;
+    let tag = rest.get_mut(..sealed - len).ok_or(SrtpError::Library)?;
+    let identity = Identity { ssrc: header.ssrc, index };
+    rtp.seal(identity, rollover(index), (packet, header.len), tag)
+}
+
 /// The rollover counter of an RTP index, as the tag covers it.
 pub(super) fn rollover(index: u64) -> Beside {
     let [_, _, counter @ .., _, _] = index.to_be_bytes();
@@ -133,3 +168,6 @@ pub(super) fn rollover(index: u64) -> Beside {
 
 /// SRTCP's flag, and one more than its highest index.
 pub(super) const ENCRYPTED: u32 = 1 << 31;
+/// How many sources we may send with on one connection: ours to choose, and many over a long
+/// meeting with much coming and going.
+const OWN_SOURCES: usize = 16_384;

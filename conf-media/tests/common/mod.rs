@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use conf_media::rtcp::write::SenderInfo;
+use conf_media::rtcp::{self, Packet};
 use conf_media::rtp::Header;
 use conf_media::test_util::{Lab, Outgoing, Received, vp8};
 use conf_media::time::Now;
@@ -31,6 +33,8 @@ pub struct Camera {
     pub mid: &'static str,
     /// Sequence numbers that get lost on the way to the shard.
     pub lose: Vec<u16>,
+    /// The shard is expected to refuse its packets.
+    pub refused: bool,
 }
 
 impl Camera {
@@ -43,6 +47,7 @@ impl Camera {
             rid: None,
             mid: "1",
             lose: Vec::new(),
+            refused: false,
         }
     }
 
@@ -75,7 +80,7 @@ impl Camera {
             if self.lose.contains(&self.sequence) {
                 let _ = lab.seal(peer, &packet);
             } else {
-                lab.send(peer, &packet).expect("taken");
+                assert_eq!(lab.send(peer, &packet).is_err(), self.refused);
             }
             self.sequence = self.sequence.wrapping_add(1);
         }
@@ -93,4 +98,15 @@ impl Camera {
 /// The 15-bit picture id of a received VP8 packet.
 pub fn picture_id(packet: &Received) -> u16 {
     u16::from_be_bytes([packet.payload()[2], packet.payload()[3]]) & 0x7fff
+}
+
+/// A sender report's numbers.
+pub fn sender_info(ssrc: u32, ntp: u64, rtp: u32) -> SenderInfo {
+    SenderInfo { ssrc, ntp, rtp, packets: 1, octets: 1 }
+}
+
+/// A publisher is asked for a keyframe of a source.
+pub fn asks_for_keyframe(compounds: &[Vec<u8>], ssrc: u32) -> bool {
+    let asks = |packet| matches!(packet, Packet::Pli { media, .. } if media == ssrc);
+    compounds.iter().any(|compound| rtcp::walk(compound).flatten().any(asks))
 }
