@@ -80,7 +80,7 @@ impl Shard {
         let Some(edge) = self.edges.get_mut(edge) else { return };
         let Some((middle, sent)) = edge.report.sent else { return };
         if middle == block.last_sr {
-            let held = Duration::from_nanos(u64::from(block.delay) * 1_000_000_000 >> 16);
+            let held = Duration::from_nanos((u64::from(block.delay) * 1_000_000_000) >> 16);
             edge.report.round_trip = arrival.saturating_duration_since(sent).checked_sub(held);
         }
     }

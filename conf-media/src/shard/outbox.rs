@@ -35,7 +35,7 @@ impl Outbox {
     }
 
     /// A datagram for the control plane; a flood of them is cut off.
-    pub(crate) fn to_control(&mut self, peer: &Peer, datagram: &[u8]) -> Result<(), DropReason> {
+    pub(crate) fn hand_over(&mut self, peer: &Peer, datagram: &[u8]) -> Result<(), DropReason> {
         if self.outputs.len() >= MAX_OUTPUTS {
             return Err(DropReason::ControlFull);
         }
@@ -56,9 +56,19 @@ impl Outbox {
 
     /// Seals and sends the compound that `write` appends; nothing if it appends nothing.
     pub(crate) fn reports(&mut self, peer: &mut Peer, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some((to, sealer)) = peer.path() else { return };
+        write(self.compose());
+        self.post(peer);
+    }
+
+    /// Where the next compound is put together: for [`Outbox::post`].
+    pub(crate) fn compose(&mut self) -> &mut Vec<u8> {
         self.scratch.clear();
-        write(&mut self.scratch);
+        &mut self.scratch
+    }
+
+    /// Seals and sends the compound that was put together; nothing if it is empty.
+    pub(crate) fn post(&mut self, peer: &mut Peer) {
+        let Some((to, sealer)) = peer.path() else { return };
         let (len, scratch) = (self.scratch.len(), &self.scratch);
         if len == 0 {
             return;

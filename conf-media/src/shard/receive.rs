@@ -31,7 +31,7 @@ impl Shard {
             Class::Dtls => {
                 let peer = self.peer_at(from)?;
                 let peer = self.peers.get(peer).ok_or(DropReason::UnvalidatedAddress)?;
-                self.out.to_control(peer, bytes)
+                self.out.hand_over(peer, bytes)
             }
             Class::Rtp => self.rtp(now, from, bytes, arrival),
             Class::Rtcp => self.rtcp(now, from, bytes, arrival),

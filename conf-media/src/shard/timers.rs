@@ -50,21 +50,14 @@ impl Shard {
             return;
         }
         let Some(media) = peer.sources.first() else { return };
+        let ssrc = peer.upstream.ssrc;
         loop {
-            let mut recorder = std::mem::take(&mut peer.upstream.recorder);
-            let ssrc = peer.upstream.ssrc;
-            let mut more = false;
-            self.out.reports(peer, |out| {
-                write::receiver_report(out, ssrc, &[]);
-                more = recorder.poll_feedback(now.mono, ssrc, media, out);
-                if !more {
-                    out.clear();
-                }
-            });
-            peer.upstream.recorder = recorder;
-            if !more {
+            let out = self.out.compose();
+            write::receiver_report(out, ssrc, &[]);
+            if !peer.upstream.recorder.poll_feedback(now.mono, ssrc, media, out) {
                 return;
             }
+            self.out.post(peer);
             self.out.counters.feedback_sent += 1;
         }
     }

@@ -1,0 +1,91 @@
+//! In steady state nothing is allocated for a packet, however many subscribers it has, and nothing
+//! for the reports around it.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{clock, opus};
+use conf_media::rtcp::write;
+use conf_media::rtp::Header;
+use conf_media::test_util::{Lab, Outgoing, camera, microphone, subscription, vp8};
+
+const SUBSCRIBERS: usize = 5;
+/// Datagrams of one call of the kernel.
+const BATCH: usize = 32;
+const WARM_UP: usize = 60;
+const MEASURED: usize = 100;
+
+#[test]
+fn a_packet_of_sound_is_forwarded_without_an_allocation() {
+    let mut lab = Lab::new(clock());
+    let ada = lab.connect();
+    lab.publish(ada, 1, microphone("0", 5000));
+    subscribe_all(&mut lab);
+    let level: &[(u8, &[u8])] = &[(4, &[30]), (5, &[0, 1])];
+    let packets: Vec<Vec<u8>> = (0..BATCH * (WARM_UP + MEASURED))
+        .map(|n| lab.seal(ada, &opus(5000, n as u16, level)))
+        .collect();
+    assert_no_allocation(&mut lab, ada, 5000, &packets);
+}
+
+#[test]
+fn a_packet_of_video_is_forwarded_without_an_allocation() {
+    let mut lab = Lab::new(clock());
+    let ada = lab.connect();
+    lab.publish(ada, 1, camera("0", 6000));
+    subscribe_all(&mut lab);
+    let packets: Vec<Vec<u8>> = (0..BATCH * (WARM_UP + MEASURED))
+        .map(|n| {
+            let sequence = n as u16;
+            let payload = vp8(sequence & 0x7fff, n % 600 == 0, true, 1100);
+            let timestamp = n as u32 * 3000;
+            let header = Header { marker: true, payload_type: 96, sequence, timestamp, ssrc: 6000 };
+            let number = sequence.to_be_bytes();
+            let extensions: &[(u8, &[u8])] = &[(5, &number), (7, &[1, 2, 3, 4, 5, 6, 7, 8])];
+            lab.seal(ada, &Outgoing { header, extensions, payload: &payload })
+        })
+        .collect();
+    assert_no_allocation(&mut lab, ada, 6000, &packets);
+}
+
+#[test]
+fn the_counter_counts() {
+    let info = allocation_counter::measure(|| drop(std::hint::black_box(vec![0u8; 10])));
+    assert_eq!(info.count_total, 1);
+}
+
+fn subscribe_all(lab: &mut Lab) {
+    for _ in 0..SUBSCRIBERS {
+        let peer = lab.connect();
+        lab.subscribe(peer, 1, subscription("7", 900));
+    }
+}
+
+/// Batches go in, 10 ms apart; after the warm-up nothing may be allocated.
+fn assert_no_allocation(lab: &mut Lab, publisher: usize, media: u32, packets: &[Vec<u8>]) {
+    let from = lab.remote(publisher).address;
+    let mut forwarded = 0;
+    let mut run = |lab: &mut Lab, batch: &[Vec<u8>]| {
+        lab.now = lab.now.later(Duration::from_millis(10));
+        lab.shard.handle_timeout(lab.now);
+        forwarded += lab.run_batch(from, batch);
+        while lab.shard.poll().is_some() {}
+    };
+    let (warm_up, measured) = packets.split_at(BATCH * WARM_UP);
+    let (first, second) = warm_up.split_at(BATCH * WARM_UP / 2);
+    first.chunks(BATCH).for_each(|batch| run(lab, batch));
+    // From here on the subscribers get sender reports, too.
+    let mut report = Vec::new();
+    write::sender_report(&mut report, &common::sender_info(media, 1 << 60, 0), &[]);
+    lab.send_rtcp(publisher, &report).expect("a report");
+    second.chunks(BATCH).for_each(|batch| run(lab, batch));
+    let before = lab.shard.counters().packets_out;
+    let info = allocation_counter::measure(|| {
+        measured.chunks(BATCH).for_each(|batch| run(lab, batch));
+    });
+    let packets = lab.shard.counters().packets_out - before;
+    assert_eq!(packets as usize, BATCH * MEASURED * SUBSCRIBERS);
+    assert!(forwarded >= BATCH * MEASURED * SUBSCRIBERS);
+    assert_eq!(info.count_total, 0, "{} allocations for {packets} packets", info.count_total);
+}
