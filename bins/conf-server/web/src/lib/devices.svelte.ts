@@ -13,6 +13,10 @@ export class Device {
   problem = $state<Problem>();
   track = $state.raw<MediaStreamTrack>();
 
+  // What is really ours to stop. State must not decide that: while a component is torn down, Svelte
+  // shows it the values from before, and a track that was given away would be stopped.
+  #mine: MediaStreamTrack | undefined;
+
   constructor(readonly kind: Kind) {}
 
   async toggle(): Promise<void> {
@@ -28,7 +32,7 @@ export class Device {
       const track = await capture(this.kind, preferences[this.kind]);
       if (this.state !== 'starting') return track.stop();
       track.addEventListener('ended', () => this.#ended(track));
-      this.track = track;
+      this.#mine = this.track = track;
       this.state = 'on';
     } catch (error) {
       this.state = 'off';
@@ -37,21 +41,21 @@ export class Device {
   }
 
   stop(): void {
-    this.track?.stop();
-    this.track = undefined;
+    this.#mine?.stop();
+    this.#mine = this.track = undefined;
     this.state = 'off';
   }
 
   /** Gives the running track away; from now on its new owner stops it. */
   take(): MediaStreamTrack | undefined {
-    const track = this.track;
-    this.track = undefined;
+    const track = this.#mine;
+    this.#mine = this.track = undefined;
     this.state = 'off';
     return track;
   }
 
   #ended(track: MediaStreamTrack): void {
-    if (this.track !== track) return;
+    if (this.#mine !== track) return;
     this.stop();
     this.problem = 'missing';
   }
