@@ -43,7 +43,10 @@ pub(crate) struct App {
     pub(crate) open_room: RoomCode,
     pub(crate) limits: conf_core::Limits,
     pub(crate) public_url: Option<PublicUrl>,
+    /// Of joins.
     pub(crate) throttle: Throttle,
+    /// Of websockets that have not said hello yet.
+    pub(crate) sockets: Throttle,
     pub(crate) stopping: watch::Receiver<bool>,
 }
 

@@ -36,8 +36,7 @@ use crate::{clock, random};
 use frame::Frames;
 use translate::Identities;
 
-/// What a meeting is told.
-#[derive(Debug)]
+/// What a meeting is told. Not printable: it holds what people say.
 pub(crate) enum Mail {
     /// Somebody wants in with the web client.
     Join { name: Pii<String>, answer: oneshot::Sender<Result<Joined, Refusal>> },
@@ -71,7 +70,6 @@ pub(crate) enum Mail {
 }
 
 /// A meeting websocket that said hello.
-#[derive(Debug)]
 pub(crate) struct Attach {
     pub(crate) participant: ParticipantId,
     pub(crate) secret: Secret,
@@ -81,7 +79,6 @@ pub(crate) struct Attach {
 }
 
 /// A signalling websocket with its checked token.
-#[derive(Debug)]
 pub(crate) struct OpenSignal {
     pub(crate) connection: u64,
     pub(crate) claims: Box<Claims>,

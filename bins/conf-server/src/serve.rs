@@ -101,6 +101,7 @@ impl Server {
             limits,
             public_url: config.public_url,
             throttle: Throttle::new(clock::mono()),
+            sockets: Throttle::new(clock::mono()),
             stopping: stopping.clone(),
         };
         let mut server =

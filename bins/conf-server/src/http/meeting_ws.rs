@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use conf_core::wire::{ClientMessage, Goodbye, Hello, VERSION};
@@ -14,16 +14,17 @@ use futures_util::StreamExt as _;
 use futures_util::stream::SplitStream;
 use tokio::time::timeout;
 
-use super::{ApiError, App, Shared, origin};
+use super::{ApiError, App, Client, Shared, origin};
 use crate::meeting_task::{Attach, Mail, goodbye};
 use crate::meetings::{RoomKey, Running};
 use crate::metrics::Gauge;
-use crate::random;
 use crate::socket::{self, Outgoing};
+use crate::{clock, random};
 
 /// Checks where the page comes from and opens the websocket.
 pub(super) async fn upgrade(
     State(app): Shared,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
@@ -31,6 +32,11 @@ pub(super) async fn upgrade(
     if !origin::is_own(&headers, app.public_url.as_ref()) {
         app.metrics.refuse(ApiError::OriginForeign.code());
         return ApiError::OriginForeign.into_response();
+    }
+    if let Err(wait) = app.sockets.take(clock::mono(), client.0) {
+        let error = ApiError::TooManyRequests { retry_after: wait.as_secs() + 1 };
+        app.metrics.refuse(error.code());
+        return error.into_response();
     }
     let limit = app.limits.message_bytes;
     socket

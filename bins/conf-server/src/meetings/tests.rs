@@ -1,10 +1,12 @@
 //! Tests of the registry: caps, panics, stopping.
 
+use axum::extract::ws::Message;
 use conf_core::Refusal;
 use conf_privacy::Pii;
 
 use super::*;
-use crate::meeting_task::Joined;
+use crate::meeting_task::{Attach, Joined};
+use crate::socket;
 
 fn registry(most: usize) -> Meetings {
     let metrics = Arc::new(Metrics::default());
@@ -56,4 +58,35 @@ async fn stopping_ends_all_meetings_and_starts_none() {
     assert!(meetings.find(&room("a")).is_none());
     assert_eq!(meetings.open(&room("a")).unwrap_err(), ApiError::Unavailable);
     assert_eq!(meetings.common.metrics.participants.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off_and_may_come_back() {
+    let meetings = registry(1);
+    let room = room("a");
+    let Joined { participant, secret } = join(&meetings, &room).await.unwrap();
+    let attach = async |frames| {
+        let (outbox, outgoing) = socket::outbox(frames);
+        let attach = Attach {
+            participant: participant.id,
+            secret: secret.clone(),
+            connection: random::id(),
+            resume_from: Some(0),
+            outbox,
+        };
+        let running = meetings.find(&room).unwrap();
+        running.ask(|answer| Mail::Attach { attach, answer }).await.unwrap().unwrap();
+        outgoing
+    };
+    let mut stuck = attach(2).await;
+    for _ in 0..3 {
+        join(&meetings, &room).await.unwrap();
+    }
+    let last = Message::text(r#"{"type":"goodbye","reason":"too_slow"}"#);
+    assert_eq!(stuck.last(), Some(last));
+    assert_eq!(meetings.common.metrics.too_slow.load(Ordering::Relaxed), 1);
+    let mut back = attach(100).await;
+    join(&meetings, &room).await.unwrap();
+    assert_eq!(back.last(), None);
+    assert_eq!(meetings.find(&room).unwrap().count(), 5);
 }

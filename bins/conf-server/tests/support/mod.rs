@@ -233,6 +233,15 @@ pub async fn exchange(
     Response { status, head: head.to_owned(), body: body.to_owned() }
 }
 
+/// Sends a request as it is.
+pub async fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    text
+}
+
 /// A token of the integrator.
 pub fn token(identity: &str, room: &str) -> String {
     sign(identity, Grants::participant(room), jiff_now())

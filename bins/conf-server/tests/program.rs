@@ -1,0 +1,189 @@
+//! The program itself: what it prints, what it logs, what it leaves on the disk, how it ends.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
+
+mod support;
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use conf_privacy::needle::Needles;
+use serde_json::json;
+use support::{Folder, Socket, get, join_request, open, post};
+
+/// The program with nothing but these variables set.
+fn program(folder: &Folder, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conf-server"));
+    command
+        .current_dir(&folder.0)
+        .env_clear()
+        .env("CONF_HTTP__LISTEN", "127.0.0.1:0")
+        .env("CONF_MEDIA__LISTEN", "127.0.0.1:0")
+        .env("CONF_METRICS__LISTEN", "off")
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(folder: &Folder, variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = program(folder, variables).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+/// A started program; `link` is what it printed.
+struct Started {
+    child: Child,
+    printed: String,
+    rest: BufReader<std::process::ChildStdout>,
+    link: String,
+}
+
+fn start(folder: &Folder, variables: &[(&str, &str)]) -> Started {
+    let mut child = program(folder, variables).spawn().unwrap();
+    let mut rest = BufReader::new(child.stdout.take().unwrap());
+    let mut printed = String::new();
+    loop {
+        let line = printed.len();
+        assert!(rest.read_line(&mut printed).unwrap() > 0, "it ended: {printed}");
+        if let Some(link) = printed[line..].trim().strip_prefix("http://") {
+            let link = link.to_owned();
+            return Started { child, printed, rest, link };
+        }
+    }
+}
+
+impl Started {
+    fn address(&self) -> SocketAddr {
+        self.link.split('/').next().unwrap().parse().unwrap()
+    }
+
+    fn code(&self) -> String {
+        self.link.rsplit('/').next().unwrap().to_owned()
+    }
+
+    /// Ends it as an operator does; everything it printed and how it ended.
+    fn terminate(mut self) -> (String, std::process::ExitStatus) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        self.rest.read_to_string(&mut self.printed).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut self.printed).unwrap();
+        (self.printed, status)
+    }
+}
+
+#[test]
+fn a_configuration_that_is_refused_ends_the_program_with_78_and_says_why() {
+    let folder = Folder::new();
+    for (variable, value, words) in [
+        ("CONF_HTTP__LISTEN", "0.0.0.0:8080", "no policy names a controller"),
+        ("CONF_HTTP__LISTN", "127.0.0.1:8080", "CONF_HTTP__LISTN is no key"),
+        ("CONF_LIMITS__PARTICIPANTS", "0", "limits.participants = 0 is refused"),
+        ("CONF_API__KEY", "a", "CONF_API__SECRET is missing"),
+    ] {
+        let (code, text) = run(&folder, &[(variable, value)]);
+        assert_eq!((code, text.contains(words)), (Some(78), true), "{variable}: {text}");
+    }
+    assert!(!folder.0.join("data").exists());
+}
+
+#[test]
+fn the_file_in_the_working_folder_is_read_and_a_port_in_use_is_named() {
+    let folder = Folder::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    std::fs::write(folder.0.join("conf.toml"), "[log]\nlevel = \"error\"\n").unwrap();
+    let (code, text) = run(&folder, &[("CONF_HTTP__LISTEN", &address.to_string())]);
+    assert_eq!(code, Some(78));
+    assert!(text.contains(&format!("http.listen = {address} cannot be listened on")), "{text}");
+    std::fs::write(folder.0.join("conf.toml"), "[log]\nlevel = \"loud\"\n").unwrap();
+    let (code, text) = run(&folder, &[]);
+    assert_eq!((code, text.contains("log.level = \"loud\"")), (Some(78), true), "{text}");
+}
+
+#[test]
+fn the_configuration_is_explained() {
+    let output = Command::new(env!("CARGO_BIN_EXE_conf-server"))
+        .args(["config", "--explain"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("[media]") && text.contains("CONF_MEDIA__ADVERTISE"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_the_log_nor_the_disk_knows_anything_personal() {
+    let folder = Folder::new();
+    let started = start(&folder, &[("CONF_LOG__LEVEL", "trace")]);
+    let (address, code) = (started.address(), started.code());
+    let path = format!("/api/v1/rooms/{code}/join");
+    let joined = post(address, &path, &json!({ "name": "Canary Goldfinch" })).await.json();
+    let mut socket = Socket(open(address, "/api/meeting/ws", &[]).await.unwrap());
+    let hello = json!({
+        "type": "hello", "version": 1, "room": code, "participant": joined["participant"],
+        "secret": joined["secret"], "resume_from": null,
+    });
+    socket.send(&hello).await;
+    socket.until("welcome").await;
+    socket.command(1, json!({ "type": "send_chat", "text": "the canary sings at dawn" })).await;
+    socket.until("done").await;
+    let token = joined["media_token"].as_str().unwrap();
+    let signal = format!("/rtc/v1?access_token={token}&join_request={}", join_request());
+    let _signal = open(address, &signal, &[]).await.unwrap();
+    get(address, "/rtc/v1/validate?access_token=canary-token-canary-token", &[]).await;
+    post(address, &path, &json!({ "name": "Canary Goldfinch", "secret": "x" })).await;
+    socket.command(2, json!({ "type": "end" })).await;
+    socket.until("goodbye").await;
+    let (printed, status) = started.terminate();
+    assert_eq!(status.code(), Some(0), "{printed}");
+    assert!(printed.contains("meeting ended") && printed.contains("stopped"), "{printed}");
+    let secret = joined["secret"].as_str().unwrap();
+    let texts = [
+        "Canary Goldfinch",
+        "the canary sings at dawn",
+        secret,
+        token,
+        "canary-token-canary-token",
+    ];
+    let needles = Needles::new(&texts).unwrap();
+    assert!(needles.search(printed.as_bytes()).is_empty(), "{printed}");
+    assert_eq!(printed.matches(&code).count(), 1, "the link and nothing else: {printed}");
+    assert_eq!(printed.matches("127.0.0.1").count(), 1, "the link and nothing else: {printed}");
+    assert!(!printed.contains(joined["participant"].as_str().unwrap()), "{printed}");
+    let mut files = 0;
+    search(&folder.0, &needles, &mut files);
+    assert_eq!(files, 1, "only the secrets are on the disk");
+}
+
+fn search(folder: &Path, needles: &Needles, files: &mut u32) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            search(&path, needles, files);
+        } else {
+            *files += 1;
+            let hits = needles.search(&std::fs::read(&path).unwrap());
+            assert!(hits.is_empty(), "{}: {hits:?}", path.display());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_listens_soon_stops_soon_and_keeps_its_link() {
+    let folder = Folder::new();
+    let clock = tokio::time::Instant::now();
+    let started = start(&folder, &[]);
+    assert!(clock.elapsed() < Duration::from_secs(5), "{:?}", clock.elapsed());
+    let code = started.code();
+    assert_eq!(get(started.address(), "/ready", &[]).await.status, 200);
+    let clock = tokio::time::Instant::now();
+    let (printed, status) = started.terminate();
+    assert_eq!(status.code(), Some(0), "{printed}");
+    assert!(clock.elapsed() < Duration::from_secs(5), "{:?}", clock.elapsed());
+    let again = start(&folder, &[]);
+    assert_eq!(again.code(), code);
+    again.terminate();
+}
