@@ -225,7 +225,7 @@ impl Sender {
     /// Turns a run that was refused into single datagrams; false if it is none. EIO means that the
     /// network card cannot segment, for good; anything else may be due to this path's MTU.
     fn split(&mut self, at: usize, errno: Errno) -> bool {
-        if !self.messages.get(at).is_some_and(|message| message.segment.is_some()) {
+        if self.messages.get(at).is_none_or(|message| message.segment.is_none()) {
             return false;
         }
         let card = errno == Errno::EIO;

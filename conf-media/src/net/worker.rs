@@ -253,3 +253,6 @@ const WORKERS: usize = 2;
 const MAX_HALF_OPEN: usize = 512;
 /// Datagrams of one worker.
 const MAX_WAITING: usize = 4_096;
+
+#[cfg(test)]
+mod tests;

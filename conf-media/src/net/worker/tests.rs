@@ -1,0 +1,132 @@
+//! One worker, driven by hand on counted time.
+
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use super::*;
+use crate::dtls::client::{Client, fragments, start};
+use crate::dtls::{Dtls, DtlsError, HANDSHAKE_LIMIT};
+
+fn worker() -> (Worker, Receiver<Command>, Receiver<Event>) {
+    let (shard, commands) = shard::Handle::new().unwrap();
+    let (sender, events) = mpsc::channel();
+    let worker = Worker {
+        certificate: Certificate::generate().unwrap(),
+        shard,
+        events: Arc::new(move |event| drop(sender.send(event))),
+        waiting: Arc::new(AtomicUsize::new(0)),
+        peers: HashMap::new(),
+        timers: BTreeSet::new(),
+        half_open: 0,
+    };
+    (worker, commands, events)
+}
+
+impl Worker {
+    fn receive(&mut self, now: Instant, peer: PeerId, datagram: &[u8]) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.job(now, Job::Datagram(peer, Bytes::copy_from_slice(datagram)));
+    }
+}
+
+/// Begins a handshake and goes no further.
+fn half_a_hello() -> Vec<u8> {
+    let hello = Client::new(start()).poll().remove(0);
+    fragments(&hello, &[40]).remove(0)
+}
+
+#[test]
+fn half_open_handshakes_are_bounded_and_make_room_when_they_expire() {
+    let now = start();
+    let (mut worker, _commands, events) = worker();
+    let fragment = half_a_hello();
+    let last = PeerId(MAX_HALF_OPEN as u64);
+    for peer in (0..=last.0).map(PeerId) {
+        worker.job(now, Job::Add(peer));
+        worker.receive(now, peer, &fragment);
+    }
+    assert_eq!(worker.half_open, MAX_HALF_OPEN);
+    assert!(worker.peers[&last].transport.is_idle(), "one more is not taken");
+    let later = now + HANDSHAKE_LIMIT;
+    worker.due(later);
+    assert_eq!((worker.half_open, worker.timers.len()), (0, 0));
+    assert_eq!(events.try_iter().count(), MAX_HALF_OPEN);
+    worker.receive(later, last, &fragment);
+    assert_eq!(worker.half_open, 1);
+}
+
+#[test]
+fn a_peer_that_is_removed_leaves_nothing_behind() {
+    let now = start();
+    let (mut worker, _commands, events) = worker();
+    worker.job(now, Job::Add(PeerId(1)));
+    worker.receive(now, PeerId(1), &half_a_hello());
+    worker.job(now, Job::Remove(PeerId(1)));
+    assert_eq!((worker.half_open, worker.timers.len(), worker.peers.len()), (0, 0, 0));
+    worker.receive(now, PeerId(1), &half_a_hello());
+    assert_eq!(worker.peers.len(), 0, "its late datagrams make no peer");
+    assert_eq!(events.try_iter().count(), 0);
+}
+
+#[test]
+fn keys_go_to_the_shard_once_and_the_event_is_told() {
+    let now = start();
+    let (mut worker, commands, events) = worker();
+    let mut client = Client::new(now);
+    worker.job(now, Job::Add(PeerId(1)));
+    worker.job(now, Job::Expect(PeerId(1), client.fingerprint));
+    let mut keys = 0;
+    for _ in 0..20 {
+        for datagram in client.poll() {
+            worker.receive(now, PeerId(1), &datagram);
+        }
+        for command in commands.try_iter() {
+            match command {
+                Command::SendDatagram { datagram, .. } => client.handle(now, &datagram),
+                Command::SetKeys { peer: PeerId(1), .. } => keys += 1,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(client.connected);
+    assert_eq!(keys, 1);
+    assert!(matches!(events.try_recv(), Ok(Event::Connected { peer: PeerId(1), .. })));
+    assert_eq!(worker.waiting.load(Ordering::Relaxed), 0);
+}
+
+/// A machine with a bug.
+struct Broken;
+
+impl Dtls for Broken {
+    fn handle(&mut self, _: Instant, _: &[u8]) -> Result<(), DtlsError> {
+        panic!("a bug")
+    }
+    fn handle_timeout(&mut self, _: Instant) -> Result<(), DtlsError> {
+        Ok(())
+    }
+    fn send(&mut self, _: &[u8]) -> Result<(), DtlsError> {
+        Ok(())
+    }
+    fn poll(&mut self) -> Option<crate::dtls::Output> {
+        None
+    }
+    fn timeout(&self) -> Option<Instant> {
+        None
+    }
+}
+
+#[test]
+fn a_panic_ends_one_peer_and_no_other() {
+    let now = start();
+    let (mut worker, _commands, events) = worker();
+    worker.job(now, Job::Add(PeerId(1)));
+    let transport = Transport::new(Box::new(Broken));
+    worker.peers.insert(PeerId(2), Peer { transport, timer: None });
+    worker.receive(now, PeerId(1), &half_a_hello());
+    worker.receive(now, PeerId(2), b"anything");
+    let failed: Vec<Event> = events.try_iter().collect();
+    assert!(matches!(failed[..], [Event::Failed { peer: PeerId(2), .. }]), "{failed:?}");
+    assert_eq!((worker.peers.len(), worker.half_open), (1, 1));
+    worker.due(now + HANDSHAKE_LIMIT + Duration::from_secs(1));
+    assert_eq!(worker.half_open, 0);
+}
