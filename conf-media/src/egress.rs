@@ -359,7 +359,7 @@ mod tests {
     use super::*;
 
     fn to(slot: u32) -> Destination {
-        Destination { slot, address: SocketAddr::from(([10, 0, 0, 1], 1000 + slot as u16)) }
+        Destination { slot, address: SocketAddr::from(([10, 0, 0, slot.to_be_bytes()[3]], 1000)) }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! until it is looked at.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
 use crate::command::{
@@ -30,6 +30,7 @@ pub struct Lab {
     /// What the shard reported since it was last looked at.
     pub events: Vec<Event>,
     remotes: Vec<Remote>,
+    next_check: Instant,
     sent: TxBatch,
     batch: RxBatch,
 }
@@ -97,6 +98,7 @@ impl Lab {
             now,
             events: Vec::new(),
             remotes: Vec::new(),
+            next_check: now.mono,
             sent: TxBatch::new(),
             batch: RxBatch::new(),
         }
@@ -219,11 +221,10 @@ impl Lab {
     /// Time passes in steps of 10 ms; peers keep their addresses validated if `checks`.
     pub fn pass(&mut self, time: Duration, checks: bool) {
         let end = self.now.mono + time;
-        let mut next_check = self.now.mono + Duration::from_secs(2);
         while self.now.mono < end {
             self.now = self.now.later(Duration::from_millis(10));
-            if checks && self.now.mono >= next_check {
-                next_check += Duration::from_secs(2);
+            if checks && self.now.mono >= self.next_check {
+                self.next_check = self.now.mono + Duration::from_secs(2);
                 (0..self.remotes.len()).for_each(|peer| self.check(peer));
             }
             if self.shard.timeout().is_some_and(|at| self.now.mono >= at) {

@@ -34,6 +34,8 @@ pub struct Track {
 #[derive(Debug)]
 pub(crate) struct Encoding {
     pub(crate) ssrc: Option<u32>,
+    /// When another source took the place of the one before.
+    pub(crate) rebound_at: Option<Instant>,
     pub(crate) ring: Ring,
     pub(crate) numbers: Unwrapper,
     pub(crate) stats: ReceiverStats,
@@ -115,6 +117,7 @@ impl Encoding {
         };
         Self {
             ssrc: publication.encodings.get(index).and_then(|encoding| encoding.ssrc),
+            rebound_at: None,
             ring: Ring::new(slots),
             numbers: Unwrapper::default(),
             stats: ReceiverStats::new(clock_rate),

@@ -1,5 +1,12 @@
 //! A publisher's packets at its subscribers, opened with the subscriber's own keys.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail by panicking"
+)]
+
 mod common;
 
 use common::{Camera, clock, opus};

@@ -1,5 +1,12 @@
 //! Simulcast: the highest living encoding, without a seam for the subscriber.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail by panicking"
+)]
+
 mod common;
 
 use std::time::Duration;

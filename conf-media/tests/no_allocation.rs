@@ -1,6 +1,13 @@
 //! In steady state nothing is allocated for a packet, however many subscribers it has, and nothing
 //! for the reports around it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail by panicking"
+)]
+
 mod common;
 
 use std::time::Duration;

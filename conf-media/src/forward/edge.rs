@@ -173,6 +173,8 @@ impl Edge {
         stream.record.begin(stream.epoch);
         stream.timeline = Some(encoding);
         self.source = Some(encoding);
+        // The subscriber learns soon how the new source's timestamps lie.
+        self.report.due = self.report.due.map(|due| due.min(now));
     }
 
     /// How a packet leaves; `None` if it is not part of the stream (too old, or left out).

@@ -128,7 +128,7 @@ impl Shard {
             }
             None => self.add_track(id, publisher, publication)?,
         };
-        self.bind_announced(key);
+        self.bind_announced(now, key);
         self.join_all(now, key);
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Shard {
     }
 
     /// Binds the sources that the publication names.
-    fn bind_announced(&mut self, key: Key<Track>) {
+    fn bind_announced(&mut self, now: Now, key: Key<Track>) {
         let Some(track) = self.tracks.get(key) else { return };
         let publisher = track.publisher;
         let transport_cc = track.publication.extensions.transport_cc;
@@ -194,7 +194,7 @@ impl Shard {
             peer.upstream.transport_cc = transport_cc.or(peer.upstream.transport_cc);
         }
         for binding in announced {
-            self.bind(publisher, binding);
+            self.bind(now, publisher, binding);
         }
     }
 

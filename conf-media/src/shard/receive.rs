@@ -1,7 +1,7 @@
 //! From a datagram to a packet in the ring.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::command::Event;
 use crate::egress::Destination;
@@ -104,7 +104,7 @@ impl Shard {
         record_arrival(peer, &view, packet, arrival);
         let binding = match peer.sources.find(view.ssrc) {
             Some(binding) => binding,
-            None => self.recognise(key, &view, packet).ok_or(DropReason::UnknownSource)?,
+            None => self.recognise(now, key, &view, packet).ok_or(DropReason::UnknownSource)?,
         };
         match binding.role {
             Role::Media => self.accept(now, binding, &view, packet),
@@ -113,7 +113,13 @@ impl Shard {
     }
 
     /// Binds a source that was not announced, by what its packet says.
-    fn recognise(&mut self, key: Key<Peer>, view: &View, packet: &[u8]) -> Option<Binding> {
+    fn recognise(
+        &mut self,
+        now: Now,
+        key: Key<Peer>,
+        view: &View,
+        packet: &[u8],
+    ) -> Option<Binding> {
         let published = &self.peers.get(key)?.published;
         let (track, (encoding, role)) = published
             .iter()
@@ -123,7 +129,7 @@ impl Shard {
             })
             .or_else(|| self.only_track(key, view))?;
         let binding = Binding { ssrc: view.ssrc, track, encoding, role };
-        self.bind(key, binding).then_some(binding)
+        self.bind(now, key, binding).then_some(binding)
     }
 
     /// The one track that has the payload type, if no other has, and if the packet does not say
@@ -138,19 +144,24 @@ impl Shard {
         fitting.next().is_none().then_some(found)
     }
 
-    /// Binds a source; a media source that takes another's place begins anew.
-    pub(super) fn bind(&mut self, key: Key<Peer>, binding: Binding) -> bool {
+    /// Binds a source; a media source that takes another's place begins anew, which costs all
+    /// subscribers something and is not done often.
+    pub(super) fn bind(&mut self, now: Now, key: Key<Peer>, binding: Binding) -> bool {
         let Some(peer) = self.peers.get_mut(key) else { return false };
+        let Some(track) = self.tracks.get_mut(binding.track) else { return false };
+        let Some(encoding) = track.encodings.get_mut(binding.encoding) else { return false };
+        if binding.role == Role::Repair || encoding.ssrc == Some(binding.ssrc) {
+            return peer.sources.bind(binding);
+        }
+        if encoding.rebound_at.is_some_and(|at| now.mono < at + REBIND) {
+            return false;
+        }
         if !peer.sources.bind(binding) {
             return false;
         }
-        let Some(track) = self.tracks.get_mut(binding.track) else { return false };
-        let Some(encoding) = track.encodings.get_mut(binding.encoding) else { return false };
-        if binding.role == Role::Media && encoding.ssrc != Some(binding.ssrc) {
-            let is_first = encoding.ssrc.replace(binding.ssrc).is_none();
-            if !is_first {
-                self.restart_encoding(binding);
-            }
+        if encoding.ssrc.replace(binding.ssrc).is_some() {
+            encoding.rebound_at = Some(now.mono);
+            self.restart_encoding(binding);
         }
         true
     }
@@ -298,5 +309,7 @@ fn record_arrival(peer: &mut Peer, view: &View, packet: &[u8], arrival: Instant)
     }
 }
 
+/// At most one change of an encoding's source in this time.
+const REBIND: Duration = Duration::from_millis(500);
 /// Packets in a row behind the ring after which the numbering is taken to be new.
 const RESTART_AFTER: u32 = 50;

@@ -151,6 +151,7 @@ fn ask(
 ) {
     let is_video = track.is_video();
     let has_nack = track.publication.codecs.iter().any(|codec| codec.nack);
+    let best = track.layers.best();
     let from = publisher.upstream.ssrc;
     for (index, encoding) in track.encodings.iter_mut().enumerate() {
         let Some(media) = encoding.ssrc else { continue };
@@ -173,9 +174,10 @@ fn ask(
             encoding.gate.request(now.mono); // its picture is broken for everybody
         }
         encoding.gate.handle_timeout(now.mono);
-        let live = track.layers.is_live(index, now.mono);
+        // A still screen sends nothing, and is asked; a layer that stopped is not.
+        let answers = best == Some(index) || track.layers.is_live(index, now.mono);
         while encoding.gate.poll().is_some() {
-            if !live {
+            if !answers || track.muted {
                 continue;
             }
             out.counters.plis_sent += 1;
