@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { group } from '../src/lib/chat';
 import { problem } from '../src/lib/devices.svelte';
 import { hue, initials } from '../src/lib/face';
-import { grid, pageOf, WIDE } from '../src/lib/grid';
+import { bringForward, grid, pageOf, seated, WIDE } from '../src/lib/grid';
 import { loudness } from '../src/lib/level';
 import { pieces } from '../src/lib/links';
 import { codeFrom, parse } from '../src/lib/route.svelte';
@@ -51,6 +51,18 @@ test('a page that no longer exists becomes the last one', () => {
   expect(pageOf(people, 1, 25)).toEqual({ items: [25, 26, 27, 28, 29], page: 1, pages: 2 });
   expect(pageOf(people.slice(0, 20), 1, 25)).toMatchObject({ page: 0, pages: 1 });
   expect(pageOf([], 0, 25)).toEqual({ items: [], page: 0, pages: 1 });
+});
+
+test('a speaker from a later page takes a seat on the first, and the others keep their order', () => {
+  const order = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+  const people = order.map((id) => ({ id }));
+  expect(bringForward(order, 5, [], ['b'])).toEqual([]);
+  expect(bringForward(order, 5, [], ['g'])).toEqual(['g']);
+  expect(bringForward(order, 5, ['g'], ['f'])).toEqual(['f']);
+  expect(bringForward(order, 5, ['g'], [])).toEqual(['g']);
+  expect(bringForward(order.slice(0, 6), 5, ['g'], [])).toEqual([]);
+  expect(seated(people, 5, ['g']).map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd', 'g', 'e', 'f']);
+  expect(seated(people.slice(0, 4), 5, ['d']).map(({ id }) => id)).toEqual(['a', 'b', 'c', 'd']);
 });
 
 test('initials work in any script and for any name', () => {

@@ -62,6 +62,28 @@ export function pageOf<T>(items: readonly T[], page: number, perPage: number): {
   return { items: items.slice(shown * perPage, (shown + 1) * perPage), page: shown, pages };
 }
 
+/**
+ * Keeps the order stable, except that a speaker from a later page takes a seat at the end of the first.
+ *
+ * `forward` are those who sit there now, latest first; the result is who sits there next.
+ */
+export function bringForward(order: readonly string[], perPage: number, forward: readonly string[], speaking: readonly string[]): string[] {
+  const first = new Set(order.slice(0, perPage));
+  const present = new Set(order);
+  const seats = Math.max(1, Math.floor(perPage / 5));
+  const newly = speaking.filter((id) => present.has(id) && !first.has(id) && !forward.includes(id));
+  return [...newly, ...forward.filter((id) => present.has(id) && !first.has(id))].slice(0, seats);
+}
+
+/** The order with those people seated at the end of the first page. */
+export function seated<T extends { id: string }>(order: readonly T[], perPage: number, forward: readonly string[]): T[] {
+  if (order.length <= perPage || forward.length === 0) return [...order];
+  const ahead = forward.flatMap((id) => order.find((item) => item.id === id) ?? []);
+  const rest = order.filter((item) => !forward.includes(item.id));
+  const kept = perPage - ahead.length;
+  return [...rest.slice(0, kept), ...ahead, ...rest.slice(kept)];
+}
+
 export const WIDE = 16 / 9;
 export const PER_PAGE = 25;
 export const PER_PAGE_PHONE = 6;

@@ -10,10 +10,12 @@ import {
   DisconnectReason,
   LocalAudioTrack,
   LocalVideoTrack,
+  LogLevel,
   Room,
   RoomEvent,
   Track,
   VideoPresets,
+  setLogLevel,
   type Participant,
 } from 'livekit-client';
 import { SvelteMap } from 'svelte/reactivity';
@@ -293,6 +295,9 @@ function picture(participant: Participant, source: Track.Source): Track | undefi
 function ideal(id: string | undefined): ConstrainDOMString | undefined {
   return id ? { ideal: id } : undefined;
 }
+
+// The library's lines name participants; nobody reads a browser's console for us.
+setLogLevel(import.meta.env.DEV ? LogLevel.warn : LogLevel.silent);
 
 /** Stands for our own identity until the room has told it. */
 export const ME = '';
