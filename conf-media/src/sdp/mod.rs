@@ -12,6 +12,7 @@
 //! [`Subscription`]: crate::command::Subscription
 
 pub mod answer;
+mod attribute;
 mod codec;
 mod model;
 mod parse;
