@@ -17,8 +17,9 @@ use crate::command::PeerId;
 use crate::time::Now;
 
 impl Signal {
+    /// One that we closed ourselves is not known any more, which is no error.
     pub(super) fn closed(&mut self, now: Now, connection: ConnectionId) -> Result<(), Refusal> {
-        let peer = self.connections.remove(&connection).ok_or(Refusal::UnknownConnection)?;
+        let Some(peer) = self.connections.remove(&connection) else { return Ok(()) };
         let participant = self.participant(peer)?;
         participant.connection = None;
         participant.gone_at.get_or_insert(now.mono + GRACE);
