@@ -23,10 +23,11 @@ pub use model::{
     Application, Direction, Extmap, Format, Msid, Offer, Rid, Section, SectionKind, Ssrc, SsrcGroup,
 };
 
-/// The longest offer that is read; one with 100 sections of Chromium has about 200 KB.
-pub const MAX_OFFER_BYTES: usize = 256 * 1024;
-/// The most media sections of an offer.
-pub const MAX_SECTIONS: usize = 128;
+/// The longest offer that is read: for 50 cameras and microphones Chromium needs some 300 KB.
+pub const MAX_OFFER_BYTES: usize = 1024 * 1024;
+/// The most media sections of an offer: 50 participants with camera, microphone and some screens
+/// need 100, and a section that lost its track waits for another.
+pub const MAX_SECTIONS: usize = 256;
 
 /// Why an offer was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use super::{MAX_OFFER_BYTES, MAX_SECTIONS, SdpError};
 use crate::command::{Fingerprint, Label};
 
 impl Offer {
-    /// Reads a session description of 256 KiB and 128 media sections at most.
+    /// Reads a session description of 1 MiB and 256 media sections at most.
     ///
     /// Unknown lines and attributes are skipped, known ones must have their form. Lines may end in
     /// a line feed alone.

@@ -280,6 +280,26 @@ fn a_section_without_a_codec_of_ours_has_port_zero_and_leaves_the_bundle() {
 }
 
 #[test]
+fn an_offer_for_fifty_cameras_and_microphones_is_answered() {
+    let (session, rest) = CHROMIUM_JOIN.split_at(CHROMIUM_JOIN.find("m=audio").unwrap());
+    let template = |kind: &str, mid: usize| {
+        let from = rest.find(kind).unwrap();
+        let end = rest[from + 2..].find("m=audio").or_else(|| rest[from + 2..].find("m=video"));
+        let section = &rest[from..from + 2 + end.unwrap()];
+        let old = section.lines().find(|line| line.starts_with("a=mid:")).unwrap();
+        section.replace(old, &format!("a=mid:{mid}"))
+    };
+    let mids: Vec<String> = (0..100).map(|mid: usize| mid.to_string()).collect();
+    let mut text = session.replace("0 1 2 3 4 5 6", &mids.join(" "));
+    for mid in 0..100 {
+        text.push_str(&template(if mid % 2 == 0 { "m=audio" } else { "m=video" }, mid));
+    }
+    assert!(text.len() > 256 * 1024, "{}", text.len());
+    let offer = Offer::parse(&text).unwrap();
+    assert_eq!(parts(&write(&offer, &idle(&offer))).len(), 101);
+}
+
+#[test]
 fn a_stopped_section_is_neither_bundled_nor_an_error() {
     let stopped = CHROMIUM_JOIN.replacen("m=video 9", "m=video 0", 1);
     let stopped = stopped.replace("BUNDLE 0 1 2 3 4 5 6", "BUNDLE 0 1 2 4 5 6");

@@ -294,4 +294,4 @@ fn reason(refusal: &Refusal) -> proto::request_response::Reason {
 }
 
 /// The longest message of a client that is read; an offer is the longest it sends.
-pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+pub const MAX_MESSAGE_BYTES: usize = crate::sdp::MAX_OFFER_BYTES + 1024;

@@ -25,13 +25,14 @@ fn an_unknown_request_of_a_newer_client_is_skipped() {
 }
 
 #[test]
-fn a_message_over_256_kib_is_refused_with_the_limit() {
+fn a_message_over_a_mebibyte_is_refused_with_the_limit() {
     let mut meeting = Meeting::with(1);
-    let long = vec![0; 256 * 1024 + 1];
-    let refused = Refusal::MessageTooLarge { len: long.len(), limit: 256 * 1024 };
+    let limit = 1024 * 1024 + 1024;
+    let long = vec![0; limit + 1];
+    let refused = Refusal::MessageTooLarge { len: long.len(), limit };
     assert_eq!(raw(&mut meeting, &long), Err(refused));
     assert_eq!(meeting.refusal(1).reason(), Reason::LimitExceeded);
-    assert!(meeting.refusal(1).message.contains("262144"));
+    assert!(meeting.refusal(1).message.contains("1049600"));
 }
 
 #[test]
