@@ -261,8 +261,8 @@ impl IntoResponse for RtcError {
     }
 }
 
-/// The longest message of signalling; offers have some ten KB.
-const MESSAGE: usize = 256 * 1024;
+/// The longest message of signalling: an offer for a large meeting.
+const MESSAGE: usize = conf_media::signal::livekit::MAX_MESSAGE_BYTES;
 /// The longest room name and identity of an API token.
 const TEXT: usize = 256;
 /// Three pings unanswered.
