@@ -17,7 +17,8 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=CONF_WEB_DIST");
-    let result = match (env::var_os("CARGO_FEATURE_WEB"), env::var_os("CONF_WEB_DIST")) {
+    let named = env::var_os("CONF_WEB_DIST").filter(|dist| !dist.is_empty());
+    let result = match (env::var_os("CARGO_FEATURE_WEB"), named) {
         (None, _) => Ok(None),
         (Some(_), Some(dist)) => prebuilt(Path::new(&dist)).map(Some),
         (Some(_), None) => build(&out).map(Some),
@@ -51,6 +52,10 @@ fn build(out: &Path) -> Result<PathBuf, String> {
         return Ok(dist);
     }
     check_node()?;
+    // Builds of other profiles share node_modules and wait here; closing the file lets them on.
+    let lock_file = web.join("package-lock.json");
+    let locked = fs::File::open(&lock_file).and_then(|file| file.lock().map(|()| file));
+    let _locked = locked.map_err(|error| format!("{}: {error}", lock_file.display()))?;
     let installed = web.join("node_modules").join(STAMP);
     if stamp(&installed) != Some(lock) {
         run(&web, "npm", &["ci", "--no-audit", "--no-fund", "--include=dev", "--ignore-scripts"])?;

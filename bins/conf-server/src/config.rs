@@ -8,7 +8,7 @@ mod explain;
 mod keys;
 mod value;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use conf_privacy::Pii;
@@ -25,6 +25,8 @@ pub struct Config {
     pub http_listen: SocketAddr,
     /// How browsers reach this server, where that differs from `http_listen`.
     pub public_url: Option<PublicUrl>,
+    /// Whose word about a request's origin is taken (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<IpAddr>,
     /// Where everything that outlives the process is kept.
     pub data_dir: PathBuf,
     /// The one UDP port of all media.
@@ -169,6 +171,7 @@ impl Draft {
         let config = Config {
             http_listen: nowhere,
             public_url: None,
+            trusted_proxies: Vec::new(),
             data_dir: PathBuf::new(),
             media_listen: nowhere,
             media_advertise: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod assets;
 mod body;
+mod client;
 mod error;
 mod headers;
 mod health;
@@ -29,6 +30,7 @@ use crate::config::PublicUrl;
 use crate::meetings::Meetings;
 use crate::metrics::Metrics;
 
+pub(crate) use client::Client;
 pub(crate) use error::ApiError;
 pub(crate) use listen::serve;
 pub(crate) use throttle::Throttle;
@@ -43,6 +45,7 @@ pub(crate) struct App {
     pub(crate) open_room: RoomCode,
     pub(crate) limits: conf_core::Limits,
     pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) trusted_proxies: Vec<IpAddr>,
     /// Of joins.
     pub(crate) throttle: Throttle,
     /// Of websockets that have not said hello yet.
@@ -58,10 +61,6 @@ pub(crate) struct Keys {
     /// Secrets by name, the own one too.
     pub(crate) secrets: HashMap<String, Pii<String>>,
 }
-
-/// Where a request comes from; only for the throttle, never logged.
-#[derive(Clone, Copy)]
-pub(crate) struct Client(pub(crate) IpAddr);
 
 type Shared = axum::extract::State<Arc<App>>;
 

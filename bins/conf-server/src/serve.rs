@@ -100,6 +100,7 @@ impl Server {
             open_room: secrets.open_room,
             limits,
             public_url: config.public_url,
+            trusted_proxies: config.trusted_proxies,
             throttle: Throttle::new(clock::mono()),
             sockets: Throttle::new(clock::mono()),
             stopping: stopping.clone(),

@@ -45,13 +45,21 @@ fn start(folder: &Folder, variables: &[(&str, &str)]) -> Started {
     let mut child = program(folder, variables).spawn().unwrap();
     let mut rest = BufReader::new(child.stdout.take().unwrap());
     let mut printed = String::new();
-    loop {
+    let link = loop {
         let line = printed.len();
         assert!(rest.read_line(&mut printed).unwrap() > 0, "it ended: {printed}");
         if let Some(link) = printed[line..].trim().strip_prefix("http://") {
-            let link = link.to_owned();
-            return Started { child, printed, rest, link };
+            break link.to_owned();
         }
+    };
+    Started { child, printed, rest, link }
+}
+
+impl Drop for Started {
+    /// A test that failed leaves no program behind.
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _ended_already = self.child.wait();
     }
 }
 
@@ -71,7 +79,7 @@ impl Started {
         let status = self.child.wait().unwrap();
         self.rest.read_to_string(&mut self.printed).unwrap();
         self.child.stderr.take().unwrap().read_to_string(&mut self.printed).unwrap();
-        (self.printed, status)
+        (std::mem::take(&mut self.printed), status)
     }
 }
 

@@ -83,6 +83,15 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| value::public_url(value).map(|it| draft.config.public_url = Some(it)),
     },
     Key {
+        path: "http.trusted_proxies",
+        kind: Kind::List,
+        default: "",
+        allowed: "up to 16 IP addresses",
+        purpose: "Proxies whose X-Forwarded-For says where a request comes from, so that the limits count people and not the proxy.",
+        secret: false,
+        set: |draft, value| value::ip_addresses(value).map(|it| draft.config.trusted_proxies = it),
+    },
+    Key {
         path: "media.listen",
         kind: Kind::Text,
         default: "0.0.0.0:7882",

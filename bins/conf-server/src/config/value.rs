@@ -86,6 +86,11 @@ pub(super) fn addresses(value: &toml::Value) -> Option<Vec<SocketAddr>> {
         .collect()
 }
 
+pub(super) fn ip_addresses(value: &toml::Value) -> Option<Vec<IpAddr>> {
+    let list = value.as_array().filter(|list| list.len() <= 16)?;
+    list.iter().map(|item| item.as_str()?.parse().ok()).collect()
+}
+
 pub(super) fn number(value: &toml::Value, least: usize, most: usize) -> Option<usize> {
     let number = usize::try_from(value.as_integer()?).ok()?;
     (least..=most).contains(&number).then_some(number)

@@ -33,7 +33,8 @@ pub(super) async fn upgrade(
         app.metrics.refuse(ApiError::OriginForeign.code());
         return ApiError::OriginForeign.into_response();
     }
-    if let Err(wait) = app.sockets.take(clock::mono(), client.0) {
+    let address = client.origin(&headers, &app.trusted_proxies);
+    if let Err(wait) = app.sockets.take(clock::mono(), address) {
         let error = ApiError::TooManyRequests { retry_after: wait.as_secs() + 1 };
         app.metrics.refuse(error.code());
         return error.into_response();

@@ -57,7 +57,8 @@ async fn try_join(
     code: &str,
     request: Request,
 ) -> Result<Response, ApiError> {
-    if let Err(wait) = app.throttle.take(clock::mono(), client.0) {
+    let address = client.origin(request.headers(), &app.trusted_proxies);
+    if let Err(wait) = app.throttle.take(clock::mono(), address) {
         return Err(ApiError::TooManyRequests { retry_after: wait.as_secs() + 1 });
     }
     if !origin::is_own(request.headers(), app.public_url.as_ref()) {
