@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use crate::codec::Codec;
 use crate::codec::vp8;
-use crate::command::{Extensions, Kind, Payload, Publication, Subscription};
+use crate::command::{Kind, Publication, Subscription};
 use crate::peer::Peer;
 use crate::rtp::{Header, View};
 use crate::slab::Key;
 use crate::track::Track;
 use crate::track::ring::Stored;
 
+use super::mapping::{CARRIED, Carry, ExtensionMap, Format, formats, renumber};
 use super::resend::{Again, Epoch, Record};
 use super::rewrite::{Rewriter, Splice};
 
@@ -53,23 +53,6 @@ pub(crate) struct EdgeReport {
     /// Middle bits of the last one's NTP time, and when it went out.
     pub(crate) sent: Option<(u32, Instant)>,
     pub(crate) round_trip: Option<Duration>,
-}
-
-/// One payload type of the publisher in the subscriber's numbering.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Format {
-    from: u8,
-    pub(crate) to: u8,
-    pub(crate) repair: Option<u8>,
-    resend: bool,
-}
-
-/// Header extensions that are carried over, publisher's id to subscriber's.
-#[derive(Clone, Copy, Debug, Default)]
-struct ExtensionMap {
-    pairs: [(u8, u8); CARRIED],
-    descriptor: Option<(u8, u8)>,
-    mid: Option<u8>,
 }
 
 /// A packet as it leaves: everything that differs from the one in the ring.
@@ -302,7 +285,7 @@ impl Edge {
                 count += 1;
             }
         };
-        if let Some(mid) = self.extensions.mid {
+        if let Some(mid) = self.extensions.mid() {
             add(mid, self.subscription.mid.as_bytes());
         }
         let mut frames = None;
@@ -332,92 +315,10 @@ impl Edge {
     }
 }
 
-/// How a header extension goes on.
-enum Carry {
-    As(u8),
-    Descriptor(u8),
-}
-
-impl ExtensionMap {
-    fn new(from: Extensions, to: Extensions) -> Self {
-        let same = [
-            (from.audio_level, to.audio_level),
-            (from.abs_capture_time, to.abs_capture_time),
-            (from.video_orientation, to.video_orientation),
-        ];
-        // Id 0 is padding and never found in a packet.
-        let pairs = same.map(|(from, to)| from.zip(to).unwrap_or_default());
-        let descriptor = from.dependency_descriptor.zip(to.dependency_descriptor);
-        Self { pairs, descriptor, mid: to.mid }
-    }
-
-    fn carry(&self, id: u8) -> Option<Carry> {
-        if let Some((from, to)) = self.descriptor
-            && from == id
-        {
-            return Some(Carry::Descriptor(to));
-        }
-        self.pairs.iter().find(|(from, _)| *from == id && id != 0).map(|&(_, to)| Carry::As(to))
-    }
-
-    /// Frame number of the dependency descriptor, if it is carried over.
-    fn frame_number(&self, packet: &Stored<'_>) -> Option<u16> {
-        let (from, _) = self.descriptor?;
-        let value = packet.entry.view.extension(packet.bytes, from)?;
-        Some(u16::from_be_bytes([*value.get(1)?, *value.get(2)?]))
-    }
-}
-
-/// A dependency descriptor with `offset` added to its frame number (AV1 RTP specification, A.8).
-fn renumber(value: &[u8], offset: u16) -> [u8; 256] {
-    let mut copy = [0; 256];
-    for (to, from) in copy.iter_mut().zip(value) {
-        *to = *from;
-    }
-    let [_, high, low, ..] = &mut copy;
-    [*high, *low] = u16::from_be_bytes([*high, *low]).wrapping_add(offset).to_be_bytes();
-    copy
-}
-
-/// Pairs every payload type of the publisher with the subscriber's of the same codec.
-fn formats(from: &[Payload], to: &[Payload]) -> Vec<Format> {
-    let pair = |payload: &Payload| {
-        let exact = to.iter().find(|other| other.codec == payload.codec);
-        let alike = || to.iter().find(|other| is_alike(other.codec, payload.codec));
-        let other = exact.or_else(alike)?;
-        Some(Format {
-            from: payload.payload_type,
-            to: other.payload_type,
-            repair: other.rtx,
-            resend: other.nack,
-        })
-    };
-    from.iter().filter_map(pair).collect()
-}
-
-/// H.264 of one packetization mode and one profile decodes alike where only the constraint bits
-/// that do not change the profile differ (RFC 6184, section 8.1, table 5).
-fn is_alike(a: Codec, b: Codec) -> bool {
-    let (Codec::H264 { profile: a, mode: mode_a }, Codec::H264 { profile: b, mode: mode_b }) =
-        (a, b)
-    else {
-        return false;
-    };
-    let class = |profile: u16| match profile >> 8 {
-        // Constrained baseline, in its three spellings.
-        0x42 | 0x4d | 0x58 if profile & 0x40 != 0 && profile >> 8 == 0x42 => 0,
-        0x4d | 0x58 if profile & 0x80 != 0 => 0,
-        other => other,
-    };
-    mode_a == mode_b && class(a) == class(b)
-}
-
 fn low_16(number: u64) -> u16 {
     crate::seq::Unwrapper::wrapped(number)
 }
 
-/// Extensions that are carried over unchanged.
-const CARRIED: usize = 3;
 /// Header extensions of ours that a packet may not have had, and the number of the original.
 const GROWTH: usize = 64;
 const VIDEO_RECORD: usize = 512;

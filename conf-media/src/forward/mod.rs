@@ -9,6 +9,7 @@
 mod edge;
 pub mod keyframe;
 pub mod layers;
+mod mapping;
 pub mod resend;
 pub mod rewrite;
 pub mod speaker;

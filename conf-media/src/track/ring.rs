@@ -161,3 +161,67 @@ impl Ring {
 }
 
 const EMPTY: Slot = Slot { sequence: u64::MAX, len: 0, entry: None };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Codec;
+    use crate::rtp::{self, Header};
+    use crate::test_util::vp8;
+
+    fn put(ring: &mut Ring, sequence: u64, keyframe: bool) -> Kept {
+        let payload = vp8(1, keyframe, true, 20);
+        let header = Header { marker: true, payload_type: 96, sequence: 1, timestamp: 2, ssrc: 3 };
+        let mut packet = vec![0; 12];
+        header.write(&[], &mut packet).unwrap();
+        packet.extend(payload);
+        let view = rtp::parse(&packet).unwrap();
+        let picture = Codec::Vp8.describe(view.payload(&packet), None);
+        ring.insert(sequence, &packet, Entry { view, picture })
+    }
+
+    #[test]
+    fn a_packet_is_kept_until_the_ring_has_turned_once() {
+        let mut ring = Ring::new(8);
+        assert_eq!(put(&mut ring, 100, false), Kept::Newest);
+        assert_eq!(put(&mut ring, 100, false), Kept::Late, "it came twice");
+        assert_eq!(put(&mut ring, 107, false), Kept::Newest);
+        assert!(ring.get(100).is_some());
+        assert_eq!(put(&mut ring, 103, false), Kept::Older);
+        assert_eq!(put(&mut ring, 108, false), Kept::Newest);
+        assert!(ring.get(100).is_none());
+        assert_eq!(put(&mut ring, 100, false), Kept::Late);
+        assert_eq!(ring.get_recent(103).map(|packet| packet.sequence), Some(103));
+        assert!(ring.get_recent(104).is_none());
+    }
+
+    #[test]
+    fn a_keyframe_serves_only_with_all_that_follows_it() {
+        let mut ring = Ring::new(8);
+        put(&mut ring, 100, true);
+        put(&mut ring, 101, false);
+        assert_eq!(ring.keyframe(8), Some(100));
+        assert_eq!(ring.keyframe(1), None, "too many packets");
+        put(&mut ring, 103, false);
+        assert_eq!(ring.keyframe(8), None, "one is missing");
+        put(&mut ring, 102, false);
+        assert_eq!(ring.keyframe(8), Some(100));
+        (104..110).for_each(|sequence| {
+            put(&mut ring, sequence, false);
+        });
+        assert_eq!(ring.keyframe(8), None, "the ring has turned");
+    }
+
+    #[test]
+    fn an_oversized_packet_is_refused() {
+        let mut ring = Ring::new(8);
+        let header = Header { marker: true, payload_type: 96, sequence: 1, timestamp: 2, ssrc: 3 };
+        let mut packet = vec![0; Ring::SLOT_BYTES + 1];
+        header.write(&[], &mut packet).unwrap();
+        let view = rtp::parse(&packet).unwrap();
+        assert_eq!(
+            ring.insert(1, &packet, Entry { view, picture: Picture::default() }),
+            Kept::Oversized
+        );
+    }
+}
