@@ -44,6 +44,8 @@ pub enum DropReason {
     NoCommonCodec,
     /// The subscriber's path is gone or its keys are missing.
     SubscriberUnreachable,
+    /// The packet could not be rewritten or sealed: a bug of ours, never seen so far.
+    Unsealed,
     /// The send arena is full.
     ArenaFull,
     /// The queue towards the control plane is full.
@@ -52,7 +54,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of [`Counters::drops`].
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Unclassified,
         Self::Stun,
         Self::UnknownUser,
@@ -70,6 +72,7 @@ impl DropReason {
         Self::Muted,
         Self::NoCommonCodec,
         Self::SubscriberUnreachable,
+        Self::Unsealed,
         Self::ArenaFull,
         Self::ControlFull,
     ];
@@ -95,6 +98,7 @@ impl DropReason {
             Self::Muted => "muted",
             Self::NoCommonCodec => "no_common_codec",
             Self::SubscriberUnreachable => "subscriber_unreachable",
+            Self::Unsealed => "unsealed",
             Self::ArenaFull => "arena_full",
             Self::ControlFull => "control_full",
         }

@@ -18,6 +18,7 @@ use common::{Camera, clock, picture_id};
 use conf_media::command::{Command, TrackId};
 use conf_media::rtcp::write;
 use conf_media::rtp::Header;
+use conf_media::stats::DropReason;
 use conf_media::test_util::{Lab, Outgoing, Received, simulcast, subscription, vp8};
 
 /// Every seed that once failed stays here.
@@ -224,6 +225,8 @@ impl Sim {
         for at in 0..self.viewers.len() {
             self.check(at);
         }
+        let unsealed = self.lab.shard.counters().dropped(DropReason::Unsealed);
+        assert_eq!(unsealed, 0, "seed {}: a number was used twice", self.seed);
         assert!(self.lab.shard.counters().layer_switches > 5, "seed {}", self.seed);
         let peers: Vec<_> = (0..=self.viewers.len()).map(|peer| self.lab.id(peer)).collect();
         for peer in peers {

@@ -173,7 +173,9 @@ impl Sending<'_> {
         };
         let edge = &*self.edge;
         let room = Edge::room(packet.bytes.len());
+        let mut reason = DropReason::ArenaFull;
         let written = self.out.egress.write(to, room + SEAL, |buffer| {
+            reason = DropReason::Unsealed;
             let len = edge.write(rewritten, packet, buffer.get_mut(..room)?)?;
             match rewritten.repeats() {
                 false => sealer.seal_rtp(buffer, len).ok(),
@@ -181,7 +183,7 @@ impl Sending<'_> {
             }
         });
         if !written {
-            self.out.counters.drop_one(DropReason::ArenaFull);
+            self.out.counters.drop_one(reason);
         }
         written
     }
