@@ -1,0 +1,87 @@
+// An unmodified livekit-client on a page of its own, with a token of the operator's API key.
+import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createRequire } from 'node:module'
+import { expect, test } from './fixtures'
+import { browserWithTone } from './person'
+import { API } from './server'
+
+const bundle = readFileSync(createRequire(import.meta.url).resolve('livekit-client/dist/livekit-client.umd.js'))
+
+function token(identity: string, room: string, claims: object = {}): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const now = Math.floor(Date.now() / 1000)
+  const body = { iss: API.key, sub: identity, name: identity, nbf: now - 5, exp: now + 600, video: { roomJoin: true, room }, ...claims }
+  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(body)}`
+  return `${text}.${createHmac('sha256', API.secret).update(text).digest('base64url')}`
+}
+
+/** A page of another origin that has nothing but the client library. */
+async function foreignPage(port: number) {
+  const http = createServer((request, response) => {
+    const script = request.url?.endsWith('.js')
+    response.setHeader('content-type', script ? 'text/javascript' : 'text/html')
+    response.end(script ? bundle : '<!doctype html><title>embedder</title><script src="/livekit.js"></script>')
+  })
+  await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve))
+  return http
+}
+
+test('the unmodified client joins, publishes, subscribes, mutes, shares and leaves', async ({ server }) => {
+  const http = await foreignPage(server.port + 300)
+  const browser = await browserWithTone(700)
+  const pages = []
+  for (const identity of ['one', 'two']) {
+    const page = await (await browser.newContext()).newPage()
+    await page.goto(`http://127.0.0.1:${server.port + 300}/`)
+    await page.evaluate(async ([url, jwt]) => {
+      const page = window as any
+      page.room = new page.LivekitClient.Room({ adaptiveStream: false, dynacast: true })
+      await page.room.connect(url, jwt)
+    }, [server.url.replace('http', 'ws'), token(identity, server.code)] as const)
+    pages.push(page)
+  }
+  const [one, two] = pages as [typeof pages[0], typeof pages[0]]
+  await one.evaluate(async () => {
+    const local = (window as any).room.localParticipant
+    await local.setCameraEnabled(true)
+    await local.setMicrophoneEnabled(true)
+    await local.setScreenShareEnabled(true)
+  })
+  const seen = () =>
+    two.evaluate(async () => {
+      const found: Record<string, number | boolean> = {}
+      const remote = (window as any).room.remoteParticipants.get('one')
+      for (const publication of remote?.trackPublications.values() ?? []) {
+        const stats = await publication.track?.receiver?.getStats()
+        stats?.forEach((entry: any) => {
+          if (entry.type === 'inbound-rtp') found[publication.source] = (entry.framesDecoded ?? entry.packetsReceived) > 5
+        })
+        if (publication.source === 'microphone') found.muted = publication.isMuted
+      }
+      return found
+    })
+  await expect.poll(seen, { timeout: 30_000 }).toEqual({ camera: true, microphone: true, screen_share: true, muted: false })
+  await one.evaluate(() => (window as any).room.localParticipant.setMicrophoneEnabled(false))
+  await expect.poll(seen).toMatchObject({ muted: true })
+  await one.evaluate(() => (window as any).room.localParticipant.setScreenShareEnabled(false))
+  await expect.poll(seen).not.toHaveProperty('screen_share')
+  await one.evaluate(() => (window as any).room.disconnect())
+  await expect.poll(() => two.evaluate(() => (window as any).room.remoteParticipants.size)).toBe(0)
+  await browser.close()
+  http.close()
+})
+
+test('wrong, expired and misdirected tokens are refused with words', async ({ server }) => {
+  const validate = async (jwt: string) => {
+    const answer = await fetch(`${server.url}/rtc/v1/validate?access_token=${jwt}`)
+    return [answer.status, await answer.text()] as const
+  }
+  expect((await validate('nonsense'))[0]).toBe(401)
+  const [status, words] = await validate(token('late', server.code, { exp: Math.floor(Date.now() / 1000) - 3600 }))
+  expect(status).toBe(401)
+  expect(words).toMatch(/expired/)
+  expect((await validate(token('lost', server.code, { video: { roomJoin: false, room: server.code } })))[0]).toBeGreaterThanOrEqual(401)
+  expect((await validate(token('guest', server.code)))[0]).toBe(200)
+})

@@ -1,0 +1,69 @@
+import { expect, test } from './fixtures'
+import { Relay } from './proxy'
+
+/** Starts to watch the longest time without a new packet of the remote camera, ms. */
+const watchPackets = () => {
+  const page = window as any
+  page.__pause = { longest: 0, last: performance.now(), packets: 0 }
+  page.__watch = setInterval(async () => {
+    for (const participant of page.__conf.room.remoteParticipants.values()) {
+      for (const publication of participant.trackPublications.values()) {
+        if (publication.kind !== 'video' || !publication.track?.receiver) continue
+        const stats = await publication.track.receiver.getStats()
+        stats.forEach((entry: any) => {
+          if (entry.type !== 'inbound-rtp') return
+          const now = performance.now()
+          if (entry.packetsReceived > page.__pause.packets) Object.assign(page.__pause, { last: now, packets: entry.packetsReceived })
+          page.__pause.longest = Math.max(page.__pause.longest, now - page.__pause.last)
+        })
+      }
+    }
+  }, 100)
+}
+
+test('cut websockets come back while the picture goes on', async ({ server, person }) => {
+  const relay = new Relay(server.port + 500, server.port)
+  await relay.start()
+  const origin = `http://127.0.0.1:${relay.port}`
+  const ada = await person('Ada', { origin })
+  const ben = await person('Ben', { tone: 1000 })
+  await ben.join(server.room, { microphone: true, camera: true })
+  await ada.join(`${origin}/r/${server.code}`, { microphone: true, camera: true })
+  await ada.sees(['Ben'])
+  await ada.page.evaluate(watchPackets)
+
+  const cutMeeting = Date.now()
+  expect(relay.cut('/api/meeting/ws')).toBe(1)
+  await ben.id('toggle-chat').click()
+  await ben.id('chat-input').fill('said while the line was cut')
+  await ben.id('chat-input').press('Enter')
+  await ada.id('toggle-chat').click()
+  await expect(ada.id('chat-message')).toContainText('said while the line was cut', { timeout: 3_000 })
+  console.log(`meeting websocket back after ${Date.now() - cutMeeting} ms`)
+
+  const cutSignal = Date.now()
+  expect(relay.cut('/rtc/v1')).toBe(1)
+  await ada.page.waitForFunction(() => (window as any).__conf.room.state !== 'connected', undefined, { timeout: 5_000, polling: 20 })
+  await ada.page.waitForFunction(() => (window as any).__conf.room.state === 'connected', undefined, { timeout: 6_000, polling: 20 })
+  console.log(`signalling back after ${Date.now() - cutSignal} ms`)
+  await ada.sees(['Ben'])
+  await ben.sees(['Ada'])
+  await ben.hears({ Ada: 440 })
+  const pause = await ada.page.evaluate(() => (window as any).__pause.longest)
+  console.log(`longest pause of the remote picture: ${Math.round(pause)} ms`)
+  expect(pause).toBeLessThan(1_000)
+  relay.stop()
+})
+
+test('a reload brings the same participant back', async ({ server, person }) => {
+  const ada = await person('Ada')
+  const ben = await person('Ben', { tone: 1000 })
+  await ada.join(server.room)
+  await ben.join(server.room, { camera: true })
+  await ada.sees(['Ben'])
+  await ada.page.reload()
+  await expect(ada.id('connection')).toHaveAttribute('data-state', 'connected')
+  await ada.sees(['Ben'])
+  await ada.id('toggle-people').click()
+  await expect(ada.id('person')).toHaveCount(2)
+})

@@ -1,0 +1,110 @@
+// Every page and open dialog: no violation that axe finds, in both languages and themes; pictures
+// at three widths for the eye.
+import { AxeBuilder } from '@axe-core/playwright'
+import { mkdirSync } from 'node:fs'
+import { expect, test } from './fixtures'
+import type { Person } from './person'
+
+const out = `${process.env.CONF_E2E_OUT ?? 'test-results'}/pages`
+mkdirSync(out, { recursive: true })
+
+async function isClean(person: Person, what: string): Promise<void> {
+  const result = await new AxeBuilder({ page: person.page }).analyze()
+  const violations = result.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)
+  expect.soft(violations, what).toEqual([])
+}
+
+const sizes = [
+  { width: 360, height: 740 },
+  { width: 768, height: 1024 },
+  { width: 1440, height: 900 }
+]
+
+for (const locale of ['en-GB', 'de-DE']) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`pages and dialogs are clean in ${locale}, ${colorScheme}`, async ({ server, person }) => {
+      const ada = await person('Ada Lovelace-Byron', { locale, colorScheme, width: 1440, height: 900 })
+      const look = async (page: string) => {
+        await isClean(ada, `${page} ${locale} ${colorScheme}`)
+        for (const size of sizes) {
+          await ada.page.setViewportSize(size)
+          await ada.page.screenshot({ path: `${out}/${page}-${locale.slice(0, 2)}-${colorScheme}-${size.width}.png` })
+        }
+        await ada.page.setViewportSize(sizes[2]!)
+      }
+      expect(await (await fetch(server.url)).text()).not.toMatch(/<script(?![^>]*src)/)
+      await ada.page.goto(server.url)
+      await expect(ada.page.locator('h1')).toHaveCount(1)
+      await look('start')
+      await ada.page.goto(`${server.url}/r/does-not-exist`)
+      await expect(ada.page.locator('h1')).toBeVisible()
+      await look('unknown-room')
+      await ada.page.goto(server.room)
+      await ada.id('name').fill(ada.name)
+      await ada.id('toggle-camera').click()
+      await ada.id('toggle-microphone').click()
+      await expect(ada.id('preview').locator('video')).toBeVisible()
+      await look('prejoin')
+      await ada.id('join').click()
+      await expect(ada.id('connection')).toHaveAttribute('data-state', 'connected')
+      await look('meeting')
+      await ada.id('toggle-people').click()
+      await look('people')
+      await ada.id('toggle-chat').click()
+      await ada.id('chat-input').fill('Hello')
+      await ada.id('chat-input').press('Enter')
+      await expect(ada.id('chat-message')).toBeVisible()
+      await look('chat')
+      await ada.id('leave').click()
+      await expect(ada.id('end-meeting')).toBeVisible()
+      await look('leave-dialog')
+      await ada.id('end-meeting').click()
+      await expect(ada.id('ended')).toBeVisible()
+      await look('ended')
+      await ada.page.goto(`${server.url}/privacy`)
+      await expect(ada.page.locator('h1')).toBeVisible()
+      await look('privacy')
+    })
+  }
+}
+
+test.describe('a meeting for one', () => {
+  test.use({ settings: { CONF_LIMITS__PARTICIPANTS: '1' } })
+
+  test('a full meeting is refused with its limit', async ({ person, server }) => {
+    const ada = await person('Ada')
+    const ben = await person('Ben')
+    await ada.join(server.room)
+    await ben.page.goto(server.room)
+    await ben.id('name').fill('Ben')
+    await ben.id('join').click()
+    await expect(ben.page.getByText(/1/).first()).toBeVisible()
+    await expect(ben.id('connection')).toHaveCount(0)
+  })
+})
+
+test('everything from the link to the end works by keyboard', async ({ server, person }) => {
+  const ada = await person('Ada')
+  const { page } = ada
+  await page.goto(server.room)
+  await ada.id('name').focus()
+  await page.keyboard.type('Ada')
+  await page.keyboard.press('Enter')
+  await expect(ada.id('connection')).toHaveAttribute('data-state', 'connected')
+  await page.keyboard.press('c')
+  await expect(ada.id('chat-input')).toBeFocused()
+  await page.keyboard.type('m is a letter here')
+  await page.keyboard.press('Enter')
+  await expect(ada.id('chat-message')).toContainText('m is a letter here')
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('m')
+  await expect(ada.id('toggle-microphone')).toHaveAttribute('aria-pressed', 'true')
+  await page.keyboard.press('l')
+  await expect(ada.id('end-meeting')).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(ada.id('end-meeting')).toBeHidden()
+  await page.keyboard.press('l')
+  await ada.id('end-meeting').focus()
+  await page.keyboard.press('Enter')
+  await expect(ada.id('ended')).toBeVisible()
+})

@@ -1,0 +1,101 @@
+// One release server a test, with its own data folder; its log is kept for the search at the end.
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export const API = { key: 'e2e-key', secret: 'e2e-secret-of-at-least-32-characters' }
+
+export class Server {
+  readonly folder = mkdtempSync(join(tmpdir(), 'conf-e2e-'))
+  readonly url: string
+  log = ''
+  code = ''
+  private child?: ChildProcess
+
+  constructor(readonly port: number, private readonly env: Record<string, string> = {}) {
+    this.url = `http://127.0.0.1:${port}`
+  }
+
+  async start(): Promise<void> {
+    const bin = process.env.CONF_SERVER_BIN
+    if (!bin) throw new Error('CONF_SERVER_BIN is not set: run `cargo xtask test e2e`')
+    this.child = spawn(bin, [], {
+      cwd: this.folder,
+      env: {
+        ...process.env,
+        CONF_HTTP__LISTEN: `127.0.0.1:${this.port}`,
+        CONF_DATA_DIR: join(this.folder, 'data'),
+        CONF_MEDIA__LISTEN: `127.0.0.1:${this.port}`,
+        CONF_METRICS__LISTEN: `127.0.0.1:${this.port + 1000}`,
+        CONF_API__KEY: API.key,
+        CONF_API__SECRET: API.secret,
+        ...this.env
+      }
+    })
+    const keep = (chunk: Buffer) => (this.log += chunk.toString())
+    this.child.stdout?.on('data', keep)
+    this.child.stderr?.on('data', keep)
+    await until(async () => (await fetch(`${this.url}/ready`)).ok, 10_000, () => `the server is not ready:\n${this.log}`)
+    const open = await fetch(`${this.url}/api/v1/rooms/open`)
+    this.code = ((await open.json()) as { code: string }).code
+  }
+
+  get room(): string {
+    return `${this.url}/r/${this.code}`
+  }
+
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.port + 1000}/metrics`)).text()
+  }
+
+  /** Ends with SIGTERM, as an operator's service manager does. */
+  async stop(): Promise<number | null> {
+    const child = this.child
+    if (!child || child.exitCode !== null) return child?.exitCode ?? null
+    const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)))
+    child.kill('SIGTERM')
+    return ended
+  }
+
+  /** Where a word is found, in any of the forms it may be stored in: log and every file. */
+  search(word: string): string[] {
+    const forms = formsOf(word)
+    const found = forms.some((form) => Buffer.from(this.log).includes(form)) ? ['log'] : []
+    for (const file of filesUnder(this.folder)) {
+      const bytes = readFileSync(file)
+      if (forms.some((form) => bytes.includes(form))) found.push(file)
+    }
+    return found
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+function formsOf(word: string): Buffer[] {
+  const utf8 = Buffer.from(word)
+  const base64 = [0, 1, 2].map((shift) => {
+    const text = Buffer.concat([Buffer.alloc(shift), utf8]).toString('base64').replace(/=+$/, '')
+    return Buffer.from(text.slice(shift === 0 ? 0 : shift + 1, -1))
+  })
+  return [utf8, Buffer.from(word, 'utf16le'), Buffer.from(utf8.toString('hex')), Buffer.from(encodeURIComponent(word)), ...base64]
+}
+
+function filesUnder(folder: string): string[] {
+  return readdirSync(folder).flatMap((name) => {
+    const path = join(folder, name)
+    return statSync(path).isDirectory() ? filesUnder(path) : [path]
+  })
+}
+
+/** Polls until a condition holds; a refused connection counts as "not yet". */
+export async function until(condition: () => Promise<boolean>, within: number, words: () => string): Promise<void> {
+  const end = Date.now() + within
+  for (;;) {
+    if (await condition().catch(() => false)) return
+    if (Date.now() > end) throw new Error(words())
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
