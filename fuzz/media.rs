@@ -1,0 +1,218 @@
+//! Targets of the media port: what anybody can send to a UDP socket.
+
+use conf_media::codec::Codec;
+use conf_media::dtls::dimpl::Server;
+use conf_media::dtls::{Certificate, Dtls, hello};
+use conf_media::rtcp::{Packet, write};
+use conf_media::rtp::{self, Header};
+use conf_media::srtp::{Keys, Opener, Profile, Sealer};
+use conf_media::{data, rtcp as rtcp_, stun as stun_};
+
+use crate::start;
+
+const PROFILES: [Profile; 3] =
+    [Profile::AeadAes128Gcm, Profile::AeadAes256Gcm, Profile::AesCm128HmacSha1_80];
+
+pub(crate) fn rtp(input: &[u8]) {
+    rtp::classify(input);
+    if let Ok(view) = rtp::parse(input) {
+        for (id, value) in view.extensions(input) {
+            assert_eq!(view.extension(input, id).is_some(), !value.is_empty() || id > 0);
+        }
+        assert!(view.payload(input).len() <= input.len());
+        let mut packet = input.to_vec();
+        if let Ok(len) = rtp::restore(&mut packet, &view, 96, 1) {
+            assert!(len <= packet.len());
+        }
+    }
+}
+
+pub(crate) fn rtp_seeds() -> Vec<Vec<u8>> {
+    let one: &[(u8, &[u8])] = &[(1, b"0"), (4, &[0x80]), (5, &[0, 1])];
+    let two: &[(u8, &[u8])] = &[(17, &[0; 20]), (3, b"")];
+    [&[][..], one, two]
+        .iter()
+        .map(|extensions| packet(96, extensions, &[0x90, 0x80, 0x81, 0x02, 0, 1, 2, 3]))
+        .collect()
+}
+
+pub(crate) fn codec(input: &[u8]) {
+    let codecs = [
+        Codec::Opus,
+        Codec::Vp8,
+        Codec::Vp9 { profile: 0 },
+        Codec::H264 { profile: 0x42e0, mode: 1 },
+        Codec::Av1 { profile: 0 },
+    ];
+    for codec in codecs {
+        codec.describe(input, None);
+        let (descriptor, payload) = input.split_at(input.len().min(3));
+        codec.describe(payload, Some(descriptor));
+    }
+}
+
+pub(crate) fn codec_seeds() -> Vec<Vec<u8>> {
+    vec![
+        vec![0x90, 0xe0, 0x81, 0x02, 0x03, 0x04, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a],
+        vec![0x8b, 0x81, 0x02, 0x00, 0x01, 0x02, 0x18, 0x01, 0x40, 0x00, 0xb4],
+        vec![0x18, 0x00, 0x04, 0x67, 0x42, 0xe0, 0x1f, 0x00, 0x02, 0x65, 0x88],
+        vec![0x7c, 0x85, 0x88, 0x80],
+        vec![0x18, 0x02, 0x0a, 0x0b, 0x00, 0x00],
+    ]
+}
+
+pub(crate) fn rtcp(input: &[u8]) {
+    for packet in rtcp_::walk(input).map_while(Result::ok) {
+        drain(packet);
+    }
+}
+
+/// Runs the iterators of a packet to their ends, which are bounded by the packet's size.
+fn drain(packet: Packet<'_>) {
+    let items = match packet {
+        Packet::SenderReport { blocks, .. } | Packet::ReceiverReport { blocks, .. } => {
+            blocks.count()
+        }
+        Packet::SourceDescription(chunks) => chunks.count(),
+        Packet::Bye(sources) => sources.count(),
+        Packet::Nack { lost, .. } => lost.count(),
+        Packet::Fir { entries, .. } => entries.count(),
+        Packet::TransportFeedback(feedback) => feedback.statuses().count(),
+        _ => 0,
+    };
+    assert!(items <= 1 << 18, "{items} items in one packet");
+}
+
+pub(crate) fn rtcp_seeds() -> Vec<Vec<u8>> {
+    let info = write::SenderInfo { ssrc: 1, ntp: 2, rtp: 3, packets: 4, octets: 5 };
+    let transport = write::TransportInfo::default();
+    let mut report = Vec::new();
+    write::sender_report(&mut report, &info, &[]);
+    write::sdes_cname(&mut report, 1, b"cname");
+    write::bye(&mut report, &[1]);
+    let mut asking = Vec::new();
+    write::receiver_report(&mut asking, 1, &[]);
+    write::nack(&mut asking, 1, 2, &[1, 2, 40, 65_535]);
+    write::pli(&mut asking, 1, 2);
+    let mut arrivals = Vec::new();
+    write::transport_feedback(&mut arrivals, &transport, &[Some(1), None, Some(-5), Some(300)]);
+    vec![report, asking, arrivals]
+}
+
+pub(crate) fn srtp(input: &[u8]) {
+    for profile in PROFILES {
+        let Ok(mut opener) = Opener::new(profile, &keys(profile).remote) else { continue };
+        let mut packet = input.to_vec();
+        if let Ok(len) = opener.open_rtp(&mut packet) {
+            assert!(len <= input.len());
+        }
+        let mut packet = input.to_vec();
+        if let Ok(len) = opener.open_rtcp(&mut packet) {
+            assert!(len <= input.len());
+        }
+    }
+}
+
+pub(crate) fn srtp_seeds() -> Vec<Vec<u8>> {
+    let sealed = |profile: Profile, is_rtcp: bool| {
+        let mut sealer = Sealer::new(profile, &keys(profile).remote).ok()?;
+        let mut buffer = packet(96, &[(1, b"0")], b"picture");
+        if is_rtcp {
+            buffer.clear();
+            write::receiver_report(&mut buffer, 1, &[]);
+        }
+        let len = buffer.len();
+        buffer.resize(len + 64, 0);
+        let len = if is_rtcp {
+            sealer.seal_rtcp(&mut buffer, len).ok()?
+        } else {
+            sealer.seal_rtp(&mut buffer, len).ok()?
+        };
+        buffer.truncate(len);
+        Some(buffer)
+    };
+    PROFILES
+        .iter()
+        .flat_map(|profile| [sealed(*profile, false), sealed(*profile, true)])
+        .flatten()
+        .collect()
+}
+
+fn keys(profile: Profile) -> Keys {
+    let material = vec![7; profile.exporter_len()];
+    Keys::from_exporter(profile, &material, true).expect("as much material as the profile wants")
+}
+
+pub(crate) fn stun(input: &[u8]) {
+    if let Ok(message) = stun_::parse(input) {
+        let _ = (message.local_ufrag(), message.role(), message.mapped_address());
+        drop(message.verify(&stun_::IntegrityKey::new("password")));
+    }
+}
+
+pub(crate) fn stun_seeds() -> Vec<Vec<u8>> {
+    let key = stun_::IntegrityKey::new("password");
+    let id = stun_::TransactionId([7; 12]);
+    let (mut request, mut answer, mut error) = (Vec::new(), Vec::new(), Vec::new());
+    stun_::Writer::new(&mut request, stun_::Class::Request, id)
+        .username("here:there")
+        .priority(1)
+        .use_candidate()
+        .integrity(&key)
+        .fingerprint();
+    stun_::Writer::new(&mut answer, stun_::Class::Success, id)
+        .xor_mapped_address(([127, 0, 0, 1], 5000).into())
+        .integrity(&key)
+        .fingerprint();
+    stun_::Writer::new(&mut error, stun_::Class::Error, id)
+        .error_code(420)
+        .unknown_attributes(&[0x7f])
+        .finish();
+    vec![request, answer, error]
+}
+
+pub(crate) fn dtls(input: &[u8]) {
+    drop(hello::Reader::default().push(input));
+    let mut server = Server::new(certificate());
+    // Two datagrams, as the ClientHello of current browsers comes.
+    let (first, second) = input.split_at(input.len() / 2);
+    for datagram in [first, second, input] {
+        if server.handle(start(), datagram).is_err() {
+            break;
+        }
+        while server.poll().is_some() {}
+    }
+}
+
+/// One certificate for all inputs: making one costs more than a handshake.
+fn certificate() -> Certificate {
+    static ONE: std::sync::OnceLock<Certificate> = std::sync::OnceLock::new();
+    ONE.get_or_init(|| Certificate::generate().expect("a key pair can be made")).clone()
+}
+
+pub(crate) fn dtls_seeds() -> Vec<Vec<u8>> {
+    conf_media::dtls::client_hellos(start())
+}
+
+pub(crate) fn sctp(input: &[u8]) {
+    let mut association = data::Association::new();
+    let (first, second) = input.split_at(input.len() / 2);
+    for packet in [input, first, second] {
+        association.handle(start(), bytes::Bytes::copy_from_slice(packet));
+        while association.poll(start()).is_some() {}
+    }
+}
+
+pub(crate) fn sctp_seeds() -> Vec<Vec<u8>> {
+    data::client_packets(start())
+}
+
+fn packet(payload_type: u8, extensions: &[(u8, &[u8])], payload: &[u8]) -> Vec<u8> {
+    let header =
+        Header { marker: true, payload_type, sequence: 65_535, timestamp: 90_000, ssrc: 42 };
+    let mut out = vec![0; 256];
+    let len = header.write(extensions, &mut out).expect("256 bytes are enough");
+    out.truncate(len);
+    out.extend_from_slice(payload);
+    out
+}

@@ -1,0 +1,138 @@
+//! Targets of the websockets: what anybody who reaches the HTTP port can send.
+
+use conf_core::wire::ClientMessage;
+use conf_media::command::{Fingerprint, PeerId};
+use conf_media::ice::Credentials;
+use conf_media::sdp::{Local, Offer, Use, write};
+use conf_media::signal::livekit::token::{Claims, Grants, Issuer, verify};
+use conf_media::signal::livekit::{
+    ConnectionId, Identity, Input, Join, Signal, SignalConfig, parse_join_request, proto,
+};
+use conf_media::time::Now;
+
+use crate::start;
+
+/// Offers of real browsers, as the tests of conf-media keep them.
+const OFFERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../conf-media/tests/sdp");
+
+pub(crate) fn sdp(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let Ok(offer) = Offer::parse(text) else { return };
+    let credentials = Credentials { ufrag: "abcd".into(), password: "p".repeat(24) };
+    let candidates = [([127, 0, 0, 1], 7882).into()];
+    let fingerprint = Fingerprint([7; 32]);
+    let local =
+        Local { credentials: &credentials, fingerprint, candidates: &candidates, session: 1, version: 1 };
+    for section in &offer.sections {
+        let _ = (section.publication(), section.subscription(1, 2, "cname"));
+    }
+    let uses: Vec<Use> = offer.sections.iter().map(|_| Use::Idle).collect();
+    write(&offer, &local, &uses);
+}
+
+pub(crate) fn sdp_seeds() -> Vec<Vec<u8>> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(OFFERS).into_iter().flatten().flatten().map(|file| file.path()).collect();
+    files.sort();
+    files.iter().filter_map(|path| std::fs::read(path).ok()).collect()
+}
+
+pub(crate) fn signal(input: &[u8]) {
+    let mut signal = Signal::new(SignalConfig {
+        candidates: vec![([127, 0, 0, 1], 7882).into()],
+        fingerprint: Fingerprint([7; 32]),
+        token: issuer(),
+        room_name: "room".into(),
+        room_number: 1,
+        seed: [7; 32],
+    });
+    for number in [1, 2] {
+        let join = Join {
+            connection: ConnectionId(number),
+            identity: Identity::new(format!("p-{number}")),
+            name: "name".into(),
+            sid_number: number,
+            grants: Grants::participant("room"),
+            request: Box::new(proto::JoinRequest::default()),
+            peer: PeerId(number),
+        };
+        drop(signal.handle(now(), Input::Join(join)));
+    }
+    drop(signal.handle(now(), Input::Message { connection: ConnectionId(1), bytes: input }));
+    while signal.poll().is_some() {}
+}
+
+pub(crate) fn signal_seeds() -> Vec<Vec<u8>> {
+    use proto::signal_request::Message;
+    let offer = sdp_seeds().pop().and_then(|text| String::from_utf8(text).ok()).unwrap_or_default();
+    let add = proto::AddTrackRequest {
+        cid: "cid".into(),
+        source: 1,
+        width: 640,
+        height: 360,
+        ..Default::default()
+    };
+    let offer = proto::SessionDescription {
+        r#type: "offer".into(),
+        sdp: offer,
+        id: 2,
+        ..Default::default()
+    };
+    [
+        Message::Offer(offer),
+        Message::AddTrack(add),
+        Message::Mute(proto::MuteTrackRequest { sid: "TR_1".into(), muted: true }),
+        Message::PingReq(proto::Ping { timestamp: 1, rtt: 1 }),
+        Message::SyncState(proto::SyncState::default()),
+        Message::Leave(proto::LeaveRequest::default()),
+    ]
+    .map(|message| proto::encode(&proto::SignalRequest { message: Some(message) }))
+    .to_vec()
+}
+
+pub(crate) fn join_request(input: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(input) {
+        drop(parse_join_request(text));
+    }
+}
+
+pub(crate) fn join_request_seeds() -> Vec<Vec<u8>> {
+    let request = proto::JoinRequest { reconnect: true, ..Default::default() };
+    vec![proto::encode_join_request(&request).into_bytes()]
+}
+
+pub(crate) fn token(input: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(input) {
+        drop(verify(text, &|_| Some("secret".into()), now().wall));
+    }
+}
+
+pub(crate) fn token_seeds() -> Vec<Vec<u8>> {
+    let claims = Claims::new(Identity::new("p-1"), Grants::participant("room"));
+    vec![issuer().mint(&claims, now().wall).into_bytes()]
+}
+
+pub(crate) fn wire(input: &[u8]) {
+    drop(serde_json::from_slice::<ClientMessage>(input));
+}
+
+pub(crate) fn wire_seeds() -> Vec<Vec<u8>> {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../conf-core/tests/golden");
+    let mut files: Vec<_> = std::fs::read_dir(golden)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|file| file.path())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("client")))
+        .collect();
+    files.sort();
+    files.iter().filter_map(|path| std::fs::read(path).ok()).collect()
+}
+
+fn issuer() -> Issuer {
+    Issuer::new("key", "secret")
+}
+
+fn now() -> Now {
+    Now { mono: start(), wall: jiff::Timestamp::UNIX_EPOCH }
+}
