@@ -30,7 +30,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sctp", run: media::sctp, seeds: media::sctp_seeds },
     Target { name: "sdp", run: signalling::sdp, seeds: signalling::sdp_seeds },
     Target { name: "signal", run: signalling::signal, seeds: signalling::signal_seeds },
-    Target { name: "join_request", run: signalling::join_request, seeds: signalling::join_request_seeds },
+    Target {
+        name: "join_request",
+        run: signalling::join_request,
+        seeds: signalling::join_request_seeds,
+    },
     Target { name: "token", run: signalling::token, seeds: signalling::token_seeds },
     Target { name: "wire", run: signalling::wire, seeds: signalling::wire_seeds },
 ];

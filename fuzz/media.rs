@@ -1,5 +1,7 @@
 //! Targets of the media port: what anybody can send to a UDP socket.
 
+use std::sync::Arc;
+
 use conf_media::codec::Codec;
 use conf_media::dtls::dimpl::Server;
 use conf_media::dtls::{Certificate, Dtls, hello};
@@ -190,8 +192,20 @@ fn certificate() -> Certificate {
     ONE.get_or_init(|| Certificate::generate().expect("a key pair can be made")).clone()
 }
 
+/// The first flight of a client: datagrams with a ClientHello.
 pub(crate) fn dtls_seeds() -> Vec<Vec<u8>> {
-    conf_media::dtls::client_hellos(start())
+    let own = dimpl::certificate::generate_self_signed_certificate().expect("a key pair");
+    let mut client = dimpl::Dtls::new_12(Arc::new(dimpl::Config::default()), own, start());
+    client.set_active(true);
+    client.handle_timeout(start()).expect("a first flight");
+    let (mut buffer, mut seeds) = (vec![0; 4_096], Vec::new());
+    loop {
+        match client.poll_output(&mut buffer) {
+            dimpl::Output::Packet(bytes) => seeds.push(bytes.to_vec()),
+            dimpl::Output::Timeout(_) => return seeds,
+            _ => {}
+        }
+    }
 }
 
 pub(crate) fn sctp(input: &[u8]) {
@@ -203,8 +217,19 @@ pub(crate) fn sctp(input: &[u8]) {
     }
 }
 
+/// The packet that opens an association.
 pub(crate) fn sctp_seeds() -> Vec<Vec<u8>> {
-    data::client_packets(start())
+    let mut endpoint = sctp_proto::Endpoint::new(Arc::default(), None);
+    let peer = ([127, 0, 0, 1], 5000).into();
+    let opened = endpoint.connect(sctp_proto::ClientConfig::new(), peer);
+    let (_, mut association) = opened.expect("a fresh endpoint connects");
+    let mut seeds = Vec::new();
+    while let Some(transmit) = association.poll_transmit(start()) {
+        if let sctp_proto::Payload::RawEncode(packets) = transmit.payload {
+            seeds.extend(packets.iter().map(|packet| packet.to_vec()));
+        }
+    }
+    seeds
 }
 
 fn packet(payload_type: u8, extensions: &[(u8, &[u8])], payload: &[u8]) -> Vec<u8> {

@@ -1,14 +1,18 @@
 //! Targets of the websockets: what anybody who reaches the HTTP port can send.
 
+use base64::Engine;
 use conf_core::wire::ClientMessage;
 use conf_media::command::{Fingerprint, PeerId};
 use conf_media::ice::Credentials;
-use conf_media::sdp::{Local, Offer, Use, write};
+use conf_media::sdp::answer::{Local, Use, write};
+use conf_media::sdp::model::Offer;
 use conf_media::signal::livekit::token::{Claims, Grants, Issuer, verify};
 use conf_media::signal::livekit::{
-    ConnectionId, Identity, Input, Join, Signal, SignalConfig, parse_join_request, proto,
+    ConnectionId, Identity, Input, Join, Signal, SignalConfig, parse_join_request,
 };
 use conf_media::time::Now;
+use livekit_protocol as proto;
+use prost::Message as _;
 
 use crate::start;
 
@@ -21,8 +25,13 @@ pub(crate) fn sdp(input: &[u8]) {
     let credentials = Credentials { ufrag: "abcd".into(), password: "p".repeat(24) };
     let candidates = [([127, 0, 0, 1], 7882).into()];
     let fingerprint = Fingerprint([7; 32]);
-    let local =
-        Local { credentials: &credentials, fingerprint, candidates: &candidates, session: 1, version: 1 };
+    let local = Local {
+        credentials: &credentials,
+        fingerprint,
+        candidates: &candidates,
+        session: 1,
+        version: 1,
+    };
     for section in &offer.sections {
         let _ = (section.publication(), section.subscription(1, 2, "cname"));
     }
@@ -86,7 +95,7 @@ pub(crate) fn signal_seeds() -> Vec<Vec<u8>> {
         Message::SyncState(proto::SyncState::default()),
         Message::Leave(proto::LeaveRequest::default()),
     ]
-    .map(|message| proto::encode(&proto::SignalRequest { message: Some(message) }))
+    .map(|message| proto::SignalRequest { message: Some(message) }.encode_to_vec())
     .to_vec()
 }
 
@@ -98,7 +107,9 @@ pub(crate) fn join_request(input: &[u8]) {
 
 pub(crate) fn join_request_seeds() -> Vec<Vec<u8>> {
     let request = proto::JoinRequest { reconnect: true, ..Default::default() };
-    vec![proto::encode_join_request(&request).into_bytes()]
+    let wrapped =
+        proto::WrappedJoinRequest { join_request: request.encode_to_vec(), ..Default::default() };
+    vec![base64::engine::general_purpose::URL_SAFE.encode(wrapped.encode_to_vec()).into_bytes()]
 }
 
 pub(crate) fn token(input: &[u8]) {
@@ -108,7 +119,13 @@ pub(crate) fn token(input: &[u8]) {
 }
 
 pub(crate) fn token_seeds() -> Vec<Vec<u8>> {
-    let claims = Claims::new(Identity::new("p-1"), Grants::participant("room"));
+    let claims = Claims {
+        identity: Identity::new("p-1"),
+        name: "name".into(),
+        grants: Grants::participant("room"),
+        metadata: String::new(),
+        attributes: Default::default(),
+    };
     vec![issuer().mint(&claims, now().wall).into_bytes()]
 }
 
@@ -123,7 +140,9 @@ pub(crate) fn wire_seeds() -> Vec<Vec<u8>> {
         .flatten()
         .flatten()
         .map(|file| file.path())
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("client")))
+        .filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("client"))
+        })
         .collect();
     files.sort();
     files.iter().filter_map(|path| std::fs::read(path).ok()).collect()

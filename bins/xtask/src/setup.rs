@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail};
 use crate::stage::say;
 
 /// A program the tests use, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("cc", "gcc"),
+    ("openssl", "openssl"),
     ("chromium", "chromium"),
     ("ip", "iproute2"),
     ("sysctl", "procps"),
