@@ -5,7 +5,7 @@ use conf_core::wire::ClientMessage;
 use conf_media::command::{Fingerprint, PeerId};
 use conf_media::ice::Credentials;
 use conf_media::sdp::answer::{Local, Use, write};
-use conf_media::sdp::model::Offer;
+use conf_media::sdp::Offer;
 use conf_media::signal::livekit::token::{Claims, Grants, Issuer, verify};
 use conf_media::signal::livekit::{
     ConnectionId, Identity, Input, Join, Signal, SignalConfig, parse_join_request,
@@ -35,7 +35,7 @@ pub(crate) fn sdp(input: &[u8]) {
     for section in &offer.sections {
         let _ = (section.publication(), section.subscription(1, 2, "cname"));
     }
-    let uses: Vec<Use> = offer.sections.iter().map(|_| Use::Idle).collect();
+    let uses: Vec<Use> = offer.sections.iter().map(|_| Use::Inactive).collect();
     write(&offer, &local, &uses);
 }
 

@@ -2,7 +2,7 @@
 // which puts server, browsers and this driver into a network namespace that has only loopback.
 import { defineConfig } from '@playwright/test'
 
-const out = process.env.CONF_E2E_OUT ?? 'test-results'
+const out = process.env.E2E_OUT ?? 'test-results'
 
 export default defineConfig({
   testDir: 'tests/e2e',

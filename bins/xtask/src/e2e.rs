@@ -18,7 +18,7 @@ pub(crate) fn run(stage: &mut Stage) {
         .args(if root { &["--net"][..] } else { &["--net", "--map-root-user"] })
         .args(["--", "sh", "-c", NAMESPACE, "sh"])
         .args(["npm", "exec", "--offline", "--", "playwright", "test"])
-        .env("CONF_SERVER_BIN", target().join("release/conf-server"))
-        .env("CONF_E2E_OUT", target().join("e2e"));
+        .env("E2E_SERVER_BIN", target().join("release/conf-server"))
+        .env("E2E_OUT", target().join("e2e"));
     stage.command(&mut command);
 }

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs'
 import { expect, test } from './fixtures'
 import type { Person } from './person'
 
-const out = `${process.env.CONF_E2E_OUT ?? 'test-results'}/pages`
+const out = `${process.env.E2E_OUT ?? 'test-results'}/pages`
 mkdirSync(out, { recursive: true })
 
 async function isClean(person: Person, what: string): Promise<void> {

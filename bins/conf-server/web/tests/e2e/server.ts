@@ -18,12 +18,13 @@ export class Server {
   }
 
   async start(): Promise<void> {
-    const bin = process.env.CONF_SERVER_BIN
-    if (!bin) throw new Error('CONF_SERVER_BIN is not set: run `cargo xtask test e2e`')
+    const bin = process.env.E2E_SERVER_BIN
+    if (!bin) throw new Error('E2E_SERVER_BIN is not set: run `cargo xtask test e2e`')
     this.child = spawn(bin, [], {
       cwd: this.folder,
       env: {
-        ...process.env,
+        // Not the caller's own settings: CONF_… of the build or of another server.
+        ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CONF_'))),
         CONF_HTTP__LISTEN: `127.0.0.1:${this.port}`,
         CONF_DATA_DIR: join(this.folder, 'data'),
         CONF_MEDIA__LISTEN: `127.0.0.1:${this.port}`,
