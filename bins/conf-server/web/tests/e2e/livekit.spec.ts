@@ -2,12 +2,11 @@
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { createRequire } from 'node:module'
 import { expect, test } from './fixtures'
 import { browserWithTone } from './person'
 import { API } from './server'
 
-const bundle = readFileSync(createRequire(import.meta.url).resolve('livekit-client/dist/livekit-client.umd.js'))
+const bundle = readFileSync(new URL('../../node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url))
 
 function token(identity: string, room: string, claims: object = {}): string {
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
