@@ -4,8 +4,8 @@ use base64::Engine;
 use conf_core::wire::ClientMessage;
 use conf_media::command::{Fingerprint, PeerId};
 use conf_media::ice::Credentials;
-use conf_media::sdp::answer::{Local, Use, write};
 use conf_media::sdp::Offer;
+use conf_media::sdp::answer::{Local, Use, write};
 use conf_media::signal::livekit::token::{Claims, Grants, Issuer, verify};
 use conf_media::signal::livekit::{
     ConnectionId, Identity, Input, Join, Signal, SignalConfig, parse_join_request,
@@ -36,7 +36,7 @@ pub(crate) fn sdp(input: &[u8]) {
         let _ = (section.publication(), section.subscription(1, 2, "cname"));
     }
     let uses: Vec<Use> = offer.sections.iter().map(|_| Use::Inactive).collect();
-    write(&offer, &local, &uses);
+    let _ = write(&offer, &local, &uses);
 }
 
 pub(crate) fn sdp_seeds() -> Vec<Vec<u8>> {
