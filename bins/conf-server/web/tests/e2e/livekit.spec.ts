@@ -84,3 +84,45 @@ test('wrong, expired and misdirected tokens are refused with words', async ({ se
   expect((await validate(token('lost', server.code, { video: { roomJoin: false, room: server.code } })))[0]).toBeGreaterThanOrEqual(401)
   expect((await validate(token('guest', server.code)))[0]).toBe(200)
 })
+
+for (const codec of ['vp8', 'vp9', 'h264', 'av1']) {
+  test(`pictures in ${codec} with simulcast or layers are forwarded`, async ({ server }) => {
+    const http = await foreignPage(server.port + 300)
+    const browser = await browserWithTone(700)
+    const pages = []
+    for (const identity of ['one', 'two']) {
+      const page = await (await browser.newContext()).newPage()
+      await page.goto(`http://127.0.0.1:${server.port + 300}/`)
+      await page.evaluate(async ([url, jwt]) => {
+        const page = window as any
+        page.room = new page.LivekitClient.Room({ dynacast: false })
+        await page.room.connect(url, jwt)
+      }, [server.url.replace('http', 'ws'), token(identity, server.code)] as const)
+      pages.push(page)
+    }
+    const [one, two] = pages as [typeof pages[0], typeof pages[0]]
+    await one.evaluate(async (codec) => {
+      const options = { videoCodec: codec, backupCodec: false, simulcast: true }
+      await (window as any).room.localParticipant.setCameraEnabled(true, undefined, options)
+    }, codec)
+    await expect
+      .poll(
+        () =>
+          two.evaluate(async () => {
+            const remote = (window as any).room.remoteParticipants.get('one')
+            const stats = await [...(remote?.trackPublications.values() ?? [])][0]?.track?.receiver?.getStats()
+            let codec = ''
+            let frames = 0
+            stats?.forEach((entry: any) => {
+              if (entry.type === 'codec') codec = entry.mimeType.toLowerCase()
+              if (entry.type === 'inbound-rtp') frames = entry.framesDecoded
+            })
+            return frames > 10 ? codec : `${codec} ${frames} frames`
+          }),
+        { timeout: 30_000 }
+      )
+      .toBe(`video/${codec}`)
+    await browser.close()
+    http.close()
+  })
+}

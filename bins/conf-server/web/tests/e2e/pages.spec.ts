@@ -24,6 +24,7 @@ for (const locale of ['en-GB', 'de-DE']) {
   for (const colorScheme of ['light', 'dark'] as const) {
     test(`pages and dialogs are clean in ${locale}, ${colorScheme}`, async ({ server, person }) => {
       const ada = await person('Ada Lovelace-Byron', { locale, colorScheme, width: 1440, height: 900 })
+      await ada.page.emulateMedia({ reducedMotion: 'reduce' })
       const look = async (page: string) => {
         await isClean(ada, `${page} ${locale} ${colorScheme}`)
         for (const size of sizes) {

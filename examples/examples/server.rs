@@ -1,0 +1,23 @@
+//! The reference server inside another program: start it, use its link, stop it.
+#![allow(clippy::print_stdout, reason = "an example prints what happens")]
+
+use conf_server::{Config, Server};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = std::env::temp_dir().join(format!("conf-example-{}", std::process::id()));
+    let config = Config {
+        http_listen: "127.0.0.1:0".parse()?,
+        media_listen: "127.0.0.1:0".parse()?,
+        metrics_listen: None,
+        data_dir: folder.clone(),
+        ..Config::default()
+    };
+    let server = Server::start(config).await?;
+    println!("listening on {}", server.http());
+    println!("people meet at a link of {} characters", server.open_room_link().len());
+    server.stop().await;
+    std::fs::remove_dir_all(folder)?;
+    println!("stopped");
+    Ok(())
+}
