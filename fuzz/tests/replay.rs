@@ -19,7 +19,7 @@ fn stored(target: &Target) -> Vec<Vec<u8>> {
     let entries = std::fs::read_dir(corpus(target)).into_iter().flatten().flatten();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     paths.sort();
-    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+    paths.iter().map(|path| std::fs::read(path).expect("a corpus file is readable")).collect()
 }
 
 #[test]
