@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn the_first_start_makes_them_and_later_ones_find_the_same() {
-        let data = folder().join("deep/data");
+        let outer = folder();
+        let data = outer.join("deep/data");
         let first = load(&data).unwrap();
         let second = load(&data).unwrap();
         assert_eq!(first.open_room, second.open_room);
@@ -197,6 +198,7 @@ mod tests {
         assert_eq!((mode(&data), mode(&data.join("secrets.toml"))), (0o700, 0o600));
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
         assert!(!format!("{first:?}").contains(first.token_secret.reveal()));
+        fs::remove_dir_all(outer).unwrap();
     }
 
     #[test]
@@ -207,6 +209,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let error = load(&data).unwrap_err().to_string();
         assert!(error.contains("mode 0640, allowed is 0600"), "{error}");
+        fs::remove_dir_all(data).unwrap();
     }
 
     #[test]
@@ -221,5 +224,6 @@ mod tests {
             assert!(!format!("{error} {error:?}").contains("canary"));
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
+        fs::remove_dir_all(data).unwrap();
     }
 }
