@@ -2,6 +2,7 @@
 
 mod support;
 
+use conf_media::signal::livekit::MAX_MESSAGE_BYTES;
 use conf_media::signal::livekit::token::Grants;
 use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
@@ -117,7 +118,7 @@ async fn a_message_that_cannot_be_read_does_not_harm_the_meeting() {
     let own = path(ada["media_token"].as_str().unwrap());
     let mut signal = open(running.server.http(), &own, &[]).await.unwrap();
     signal.send(Message::binary(vec![0xff; 1_000])).await.unwrap();
-    let _refused_while_sending = signal.send(Message::binary(vec![0; 300_000])).await;
+    let _refused_while_sending = signal.send(Message::binary(vec![0; MAX_MESSAGE_BYTES + 1])).await;
     while let Some(Ok(_)) = signal.next().await {}
     ada_socket.send(&serde_json::json!({ "type": "ping" })).await;
     ada_socket.until("pong").await;
