@@ -1,38 +1,51 @@
-// What a browser loads, compressed: pre-join (all that index.html names, and what that imports at
-// once) and the whole meeting. Fails over budget. Usage: node tests/sizes.mjs DIST
-import { readFileSync, readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+/**
+ * Holds the budgets of a build, as a browser loads it, gzipped: everything before joining (what index.html
+ * names, what that imports at once, and the larger language) and everything with the meeting.
+ *
+ *   node tests/sizes.mjs DIST
+ *
+ * Also refuses what must never be in a build: inline script or style (the content security policy would stop
+ * it) and the story page.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
-const dist = process.argv[2] ?? 'dist'
-const limits = { prejoin: 90_000, meeting: 300_000 }
-const size = (file) => gzipSync(readFileSync(join(dist, file))).length
-const html = readFileSync(join(dist, 'index.html'), 'utf8')
+const LIMITS = { 'before joining': 90_000, 'with the meeting': 300_000 };
+const dist = process.argv[2] ?? 'dist';
+const read = (file) => readFileSync(join(dist, file), 'utf8');
+const sum = (files) => [...files].reduce((bytes, file) => bytes + gzipSync(readFileSync(join(dist, file))).length, 0);
 
-/** Static imports of a script, followed to the end. */
-function closure(start) {
-  const seen = new Set()
-  const todo = [...start]
-  while (todo.length > 0) {
-    const file = todo.pop()
-    if (seen.has(file)) continue
-    seen.add(file)
-    if (!file.endsWith('.js')) continue
-    const text = readFileSync(join(dist, file), 'utf8')
-    const folder = file.split('/').slice(0, -1).join('/')
-    for (const [, name] of text.matchAll(/(?:import|from)\s*["']\.\/([^"']+)["']/g)) todo.push(`${folder}/${name}`)
+/** Files with all that they import statically. */
+function closure(files) {
+  const seen = new Set();
+  const todo = [...files];
+  for (let file = todo.pop(); file !== undefined; file = todo.pop()) {
+    if (seen.has(file)) continue;
+    seen.add(file);
+    if (!file.endsWith('.js')) continue;
+    for (const [, name] of read(file).matchAll(/(?:import|from)\s*["']\.\/([^"']+)["']/g)) todo.push(`assets/${name}`);
   }
-  return seen
+  return seen;
 }
 
-const named = [...html.matchAll(/(?:src|href)="\/(assets\/[^"]+\.(?:js|css))"/g)].map(([, file]) => file)
-const prejoin = [...closure(named)].reduce((sum, file) => sum + size(file), size('index.html'))
-const code = readdirSync(join(dist, 'assets')).filter((file) => /\.(js|css)$/.test(file))
-const meeting = code.reduce((sum, file) => sum + size(`assets/${file}`), size('index.html'))
+const html = read('index.html');
+const code = readdirSync(join(dist, 'assets')).filter((name) => /\.(js|css)$/.test(name)).map((name) => `assets/${name}`);
+const languages = code.filter((file) => /^assets\/(de|en)-/.test(file)).sort((a, b) => sum([b]) - sum([a]));
+const smaller = new Set(languages.slice(1));
+const named = [...html.matchAll(/(?:src|href)="\/([^"]+\.(?:js|css))"/g)].map(([, file]) => file);
+const loaded = {
+  'before joining': sum(closure(['index.html', ...named, ...languages.slice(0, 1)])),
+  'with the meeting': sum(new Set(['index.html', ...named, ...code.filter((file) => !smaller.has(file))])),
+};
 
-let failed = false
-for (const [what, bytes] of Object.entries({ prejoin, meeting })) {
-  console.log(`${what}: ${bytes} bytes gzip, limit ${limits[what]}`)
-  failed ||= bytes > limits[what]
+const faults = [];
+if (languages.length === 0) faults.push('no language was found among the assets');
+if (/<style|style=|<script(?![^>]*src=)/.test(html)) faults.push('index.html holds inline script or style');
+if (code.some((file) => read(file).includes('Quarterly review'))) faults.push('the story page is in the build');
+for (const [what, bytes] of Object.entries(loaded)) {
+  console.log(`${what}: ${bytes} bytes gzip, limit ${LIMITS[what]}`);
+  if (bytes > LIMITS[what]) faults.push(`${what} is over its budget`);
 }
-process.exit(failed ? 1 : 0)
+for (const fault of faults) console.log(fault);
+process.exit(faults.length > 0 ? 1 : 0);

@@ -118,11 +118,9 @@ export class Person {
           const analyser = nodes.get(track.id)
           const levels = new Float32Array(analyser.frequencyBinCount)
           analyser.getFloatFrequencyData(levels)
-          let peak = 0
-          levels.forEach((level, i) => {
-            if (level > levels[peak]) peak = i
-          })
-          heard[participant.name] = levels[peak] > -70 ? (peak * context.sampleRate) / analyser.fftSize : 0
+          const loudest = Math.max(...levels)
+          const hertz = (levels.indexOf(loudest) * context.sampleRate) / analyser.fftSize
+          heard[participant.name] = loudest > -70 ? hertz : 0
         }
       }
       return heard
@@ -153,8 +151,9 @@ export class Person {
     await expect
       .poll(async () => {
         const frames = await this.framesDecoded()
-        for (const key of keys) if (frames[key] > 0) first[key] ??= frames[key]
-        return keys.filter((key) => !(frames[key] > (first[key] ?? Infinity) + 5))
+        const now = (key: string) => frames[key] ?? 0
+        for (const key of keys) if (now(key) > 0) first[key] ??= now(key)
+        return keys.filter((key) => !(now(key) > (first[key] ?? Infinity) + 5))
       }, { message: `${this.name} sees ${names.join(', ')}`, timeout: 30_000 })
       .toEqual([])
   }
