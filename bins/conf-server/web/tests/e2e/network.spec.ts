@@ -1,4 +1,5 @@
 import { expect, test } from './fixtures'
+import { LossyRelay } from './lossy'
 import { Relay } from './proxy'
 
 /** Starts to watch the longest time without a new packet of the remote camera, ms. */
@@ -66,4 +67,31 @@ test('a reload brings the same participant back', async ({ server, person }) => 
   await ada.sees(['Ben'])
   await ada.id('toggle-people').click()
   await expect(ada.id('person')).toHaveCount(2)
+})
+
+test.describe('over a network that loses every twentieth datagram', () => {
+  const relayed = 25_900
+  test.use({ settings: { CONF_MEDIA__LISTEN: `127.0.0.1:${relayed - 1}`, CONF_MEDIA__ADVERTISE: `127.0.0.1:${relayed}` } })
+
+  test('pictures and sound go on, repaired by retransmission', async ({ server, person }) => {
+    const relay = new LossyRelay(relayed, relayed - 1)
+    await relay.start()
+    const ada = await person('Ada', { tone: 440 })
+    const ben = await person('Ben', { tone: 1000 })
+    await ada.join(server.room, { microphone: true, camera: true })
+    await ben.join(server.room, { microphone: true, camera: true })
+    await ada.sees(['Ben'])
+    relay.loss = 0.05
+    const before = await ada.framesDecoded()
+    // Long enough for losses of both kinds: towards the server and towards the subscribers.
+    await expect.poll(() => relay.lost, { timeout: 40_000 }).toBeGreaterThan(150)
+    const after = await ada.framesDecoded()
+    expect(after['Ben/camera']).toBeGreaterThan((before['Ben/camera'] ?? 0) + 30)
+    await ada.sees(['Ben'])
+    await ben.hears({ Ada: 440 })
+    const metrics = await server.metrics()
+    const count = (name: string) => Number(new RegExp(`^${name}(?:{[^}]*})? (\\d+)`, 'm').exec(metrics)?.[1] ?? 0)
+    expect(count('conf_media_resent_total'), metrics).toBeGreaterThan(0)
+    relay.stop()
+  })
 })
