@@ -38,7 +38,10 @@ pub enum Use {
     /// Kept for later.
     Inactive,
     /// The client publishes here.
-    Receive,
+    Receive {
+        /// Encoding name that goes first, e.g. `VP9`: a browser sends the first codec of the answer.
+        prefer: Option<String>,
+    },
     /// A track is forwarded here.
     Send(Sending),
 }
@@ -144,7 +147,10 @@ fn application(text: &mut String, section: &Section) {
 }
 
 fn media(text: &mut String, section: &Section, wanted: &Use) {
-    let formats = accepted(section);
+    let mut formats = accepted(section);
+    if let Use::Receive { prefer: Some(name) } = wanted {
+        put_first(&mut formats, name);
+    }
     let mut numbers = String::new();
     for format in &formats {
         write!(numbers, " {}", format.payload_type).expect("writing to a string never fails");
@@ -157,7 +163,7 @@ fn media(text: &mut String, section: &Section, wanted: &Use) {
         line!(text, "a=extmap:{} {}", extmap.id, extmap.uri);
     }
     let direction = match wanted {
-        Use::Receive => "recvonly",
+        Use::Receive { .. } => "recvonly",
         Use::Send(_) => "sendonly",
         _ => "inactive",
     };
@@ -170,7 +176,7 @@ fn media(text: &mut String, section: &Section, wanted: &Use) {
         codec(text, section.kind, format);
     }
     match wanted {
-        Use::Receive => simulcast(text, section),
+        Use::Receive { .. } => simulcast(text, section),
         Use::Send(sending) => sources(text, sending),
         _ => {}
     }
@@ -185,6 +191,20 @@ fn accepted(section: &Section) -> Vec<&Format> {
         })
     };
     section.formats.iter().filter(taken).collect()
+}
+
+/// Moves the codec of that name, each payload type with its repair, before the others.
+fn put_first(formats: &mut [&Format], name: &str) {
+    let of_it: Vec<u8> = formats
+        .iter()
+        .filter(|format| format.name.eq_ignore_ascii_case(name))
+        .map(|format| format.payload_type)
+        .collect();
+    let repairs = |format: &Format| format.parameter("apt").and_then(|apt| apt.parse().ok());
+    formats.sort_by_key(|format| {
+        let number = repairs(format).unwrap_or(format.payload_type);
+        !of_it.contains(&number)
+    });
 }
 
 fn codec(text: &mut String, kind: SectionKind, format: &Format) {

@@ -34,7 +34,7 @@ fn idle(offer: &Offer) -> Vec<Use> {
     let uses = sections.map(|section| match section.kind {
         SectionKind::Application => Use::Data,
         _ if section.payloads().is_empty() => Use::Rejected,
-        _ if section.direction.sends() => Use::Receive,
+        _ if section.direction.sends() => Use::Receive { prefer: None },
         _ => Use::Inactive,
     });
     uses.collect()

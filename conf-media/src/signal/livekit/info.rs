@@ -99,8 +99,10 @@ pub(super) fn negotiated(track: &mut Published, publication: &Publication, sdp_c
     let info = &mut track.info;
     let mid = publication.mid.as_str();
     info.mid = mid.to_owned();
-    if let Some(payload) = publication.codecs.first() {
-        info.mime_type = mime(payload.codec).to_owned();
+    // What was announced, where the section has it; the answer puts it first.
+    let offered = || publication.codecs.iter().map(|payload| mime(payload.codec));
+    if !offered().any(|mime| mime.eq_ignore_ascii_case(&info.mime_type)) {
+        info.mime_type = offered().next().unwrap_or_default().to_owned();
     }
     info.simulcast = publication.kind == Kind::Video && publication.encodings.len() > 1;
     if let Some(version) = &mut info.version {

@@ -268,8 +268,8 @@ impl Signal {
                 })
             }
             Some(Used::Receiving) => {
-                let live = participant.live_tracks().any(|track| track.mid == Some(mid));
-                if live { Use::Receive } else { Use::Inactive }
+                let live = participant.live_tracks().find(|track| track.mid == Some(mid));
+                live.map_or(Use::Inactive, |track| Use::Receive { prefer: track.codec_name() })
             }
             _ => Use::Inactive,
         }

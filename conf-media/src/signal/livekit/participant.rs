@@ -56,6 +56,14 @@ pub(super) struct Published {
     pub(super) info: proto::TrackInfo,
 }
 
+impl Published {
+    /// Encoding name of the codec it is published in, as SDP has it.
+    pub(super) fn codec_name(&self) -> Option<String> {
+        let (_, name) = self.info.mime_type.split_once('/')?;
+        (!name.is_empty()).then(|| name.to_owned())
+    }
+}
+
 /// The state of its one peer connection.
 pub(super) struct Transport {
     pub(super) credentials: Credentials,

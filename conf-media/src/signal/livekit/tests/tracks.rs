@@ -24,6 +24,27 @@ fn a_track_is_announced_published_and_told_to_the_others_before_its_media() {
     assert!(meeting.answer(1).mid_to_track_id.is_empty());
 }
 
+/// A browser sends the first codec of the answer, and clients leave the order to the server.
+#[test]
+fn the_codec_that_was_announced_goes_first_in_the_answer() {
+    for (name, mime) in [("vp9", "video/VP9"), ("h264", "video/H264"), ("av1", "video/AV1")] {
+        let mut meeting = Meeting::with(2);
+        let mut announced = add_track(Source::Camera, "c");
+        let codec = proto::SimulcastCodec { codec: name.into(), ..Default::default() };
+        announced.simulcast_codecs.push(codec);
+        meeting.say(1, Request::AddTrack(announced)).unwrap();
+        meeting.offer(1, 2, CAMERA);
+        assert_eq!(meeting.info(2, 1).tracks[0].mime_type, mime);
+        let answer = meeting.answer(1).sdp;
+        let (_, section) = answer.split_once("a=recvonly").unwrap();
+        let first = section.split("a=rtpmap:").nth(1).unwrap();
+        let codec = first.split([' ', '/']).nth(1).unwrap();
+        assert!(codec.eq_ignore_ascii_case(name), "{codec} is first, {name} was announced");
+        let repair = section.split("a=rtpmap:").nth(2).unwrap();
+        assert!(repair.contains("rtx/90000"), "its repair stays beside it: {repair}");
+    }
+}
+
 #[test]
 fn a_subscriber_is_asked_for_an_offer_and_its_free_sections_are_used() {
     let mut meeting = Meeting::with(2);
