@@ -17,27 +17,29 @@ pub struct Target {
     pub run: fn(&[u8]),
     /// Well-formed inputs to start from.
     pub seeds: fn() -> Vec<Vec<u8>>,
+    /// The seeds are files of another crate's tests, so the corpus does not hold them again.
+    pub has_fixtures: bool,
 }
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
-    Target { name: "rtp", run: media::rtp, seeds: media::rtp_seeds },
-    Target { name: "codec", run: media::codec, seeds: media::codec_seeds },
-    Target { name: "rtcp", run: media::rtcp, seeds: media::rtcp_seeds },
-    Target { name: "srtp", run: media::srtp, seeds: media::srtp_seeds },
-    Target { name: "stun", run: media::stun, seeds: media::stun_seeds },
-    Target { name: "dtls", run: media::dtls, seeds: media::dtls_seeds },
-    Target { name: "sctp", run: media::sctp, seeds: media::sctp_seeds },
-    Target { name: "sdp", run: signalling::sdp, seeds: signalling::sdp_seeds },
-    Target { name: "signal", run: signalling::signal, seeds: signalling::signal_seeds },
-    Target {
-        name: "join_request",
-        run: signalling::join_request,
-        seeds: signalling::join_request_seeds,
-    },
-    Target { name: "token", run: signalling::token, seeds: signalling::token_seeds },
-    Target { name: "wire", run: signalling::wire, seeds: signalling::wire_seeds },
+    target("rtp", media::rtp, media::rtp_seeds),
+    target("codec", media::codec, media::codec_seeds),
+    target("rtcp", media::rtcp, media::rtcp_seeds),
+    target("srtp", media::srtp, media::srtp_seeds),
+    target("stun", media::stun, media::stun_seeds),
+    target("dtls", media::dtls, media::dtls_seeds),
+    target("sctp", media::sctp, media::sctp_seeds),
+    Target { has_fixtures: true, ..target("sdp", signalling::sdp, signalling::sdp_seeds) },
+    target("signal", signalling::signal, signalling::signal_seeds),
+    target("join_request", signalling::join_request, signalling::join_request_seeds),
+    target("token", signalling::token, signalling::token_seeds),
+    Target { has_fixtures: true, ..target("wire", signalling::wire, signalling::wire_seeds) },
 ];
+
+const fn target(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {
+    Target { name, run, seeds, has_fixtures: false }
+}
 
 /// Feeds one input to the target of that name: what the cargo-fuzz binaries call.
 pub fn run(name: &str, input: &[u8]) {
