@@ -13,6 +13,19 @@ pub(super) fn track_sid(track: TrackId) -> String {
     format!("TR_{:016x}", track.0)
 }
 
+/// The stream of a forwarded track: browsers keep together in time what is in one stream, so a
+/// microphone is in that of the camera, the sound of a screen in that of the screen.
+///
+/// Clients want the participant's sid in front and exactly two parts; which track it is they learn
+/// by the section, from `mid_to_track_id`.
+pub(super) fn stream(participant_sid: &str, track: &Published) -> String {
+    match track.source {
+        Source::Camera | Source::Microphone => format!("{participant_sid}|camera"),
+        Source::ScreenShare | Source::ScreenShareAudio => format!("{participant_sid}|screen"),
+        Source::Unknown => format!("{participant_sid}|{}", track_sid(track.id)),
+    }
+}
+
 /// A participant with all its live tracks: one that is missing counts as unpublished.
 pub(super) fn participant(participant: &Participant) -> proto::ParticipantInfo {
     let profile = &participant.profile;

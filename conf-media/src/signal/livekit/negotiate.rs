@@ -253,15 +253,13 @@ impl Signal {
         let slot = participant.transport.slots.iter().find(|slot| slot.mid == mid);
         match slot.map(|slot| &slot.used) {
             Some(Used::Sending(Binding { track, subscription })) => {
-                let publisher = self
-                    .participants
-                    .values()
-                    .find(|known| known.tracks.iter().any(|published| published.id == *track));
-                let Some(publisher) = publisher else { return Use::Inactive };
-                let sid = info::track_sid(*track);
+                let published = self.participants.values().find_map(|known| {
+                    Some((known, known.tracks.iter().find(|published| published.id == *track)?))
+                });
+                let Some((publisher, published)) = published else { return Use::Inactive };
                 Use::Send(Sending {
-                    stream: format!("{}|{sid}", publisher.profile.sid),
-                    track: sid,
+                    stream: info::stream(&publisher.profile.sid, published),
+                    track: info::track_sid(*track),
                     ssrc: subscription.ssrc,
                     rtx_ssrc: subscription.rtx_ssrc,
                     cname: subscription.cname.clone(),

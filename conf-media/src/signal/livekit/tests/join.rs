@@ -92,9 +92,21 @@ fn tracks_that_are_there_already_flow_with_the_first_answer() {
     let answer = meeting.answer(2);
     assert_eq!(answer.mid_to_track_id.get("0"), Some(&microphone));
     assert_eq!(answer.mid_to_track_id.get("3"), Some(&camera));
-    let msid = format!("a=msid:PA_0000000000000001|{camera} {camera}");
-    assert!(answer.sdp.contains(&msid), "{}", answer.sdp);
     assert!(meeting.requirements(2).is_empty());
+}
+
+#[test]
+fn sound_and_picture_of_one_device_pair_are_in_one_stream() {
+    let mut meeting = Meeting::with(1);
+    let (microphone, camera) = meeting.publish(1);
+    let screen = meeting.announce(1, Source::ScreenShare, "s");
+    meeting.offer(1, 4, SCREEN);
+    meeting.join(2);
+    let sdp = meeting.answer(2).sdp;
+    for (sid, stream) in [(microphone, "camera"), (camera, "camera"), (screen, "screen")] {
+        let msid = format!("a=msid:PA_0000000000000001|{stream} {sid}\r\n");
+        assert!(sdp.contains(&msid), "{sdp}");
+    }
 }
 
 #[test]
