@@ -60,8 +60,8 @@ impl Speaker {
         if self.loud_at.is_some_and(|at| now >= at + HOLD) {
             self.loud_at = None;
             self.below_full = SILENCE;
-            self.judge(now);
         }
+        self.judge(now);
     }
 
     /// What to report; call until `None`.
@@ -71,10 +71,12 @@ impl Speaker {
         Some(loudness)
     }
 
-    /// When to call [`Speaker::handle_timeout`]; `None` while the track is silent.
+    /// When to call [`Speaker::handle_timeout`]; `None` while the track is silent and that is told.
     #[must_use]
     pub fn timeout(&self) -> Option<Instant> {
-        self.loud_at.map(|at| at + HOLD)
+        let untold = self.speaking != self.reported.speaking;
+        let report = self.report_from.filter(|_| untold && self.pending.is_none());
+        self.loud_at.map(|at| at + HOLD).into_iter().chain(report).min()
     }
 
     fn judge(&mut self, now: Instant) {
@@ -162,6 +164,22 @@ mod tests {
         speaker.handle_timeout(due.max(at + SPACING));
         assert_eq!(speaker.poll(), Some(Loudness { level: 0.0, speaking: false }));
         assert_eq!(speaker.timeout(), None);
+    }
+
+    #[test]
+    fn silence_that_falls_between_two_reports_is_told_later() {
+        let (mut speaker, mut at) = (Speaker::new(), test_clock().mono);
+        feed(&mut speaker, &mut at, 20, 50);
+        let end = at + HOLD;
+        at = end - SPACING / 2;
+        speaker.handle(at, &[127]);
+        assert!(speaker.poll().is_some_and(|report| report.speaking), "quieter, still a word");
+        let mut told = Vec::new();
+        while let Some(due) = speaker.timeout().filter(|due| *due < end + SPACING * 2) {
+            speaker.handle_timeout(due);
+            told.extend(speaker.poll());
+        }
+        assert_eq!(told, [Loudness { level: 0.0, speaking: false }], "no packet came any more");
     }
 
     #[test]
