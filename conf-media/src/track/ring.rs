@@ -89,7 +89,7 @@ impl Ring {
             self.newest = Some(sequence);
         }
         if entry.picture.keyframe && entry.picture.start {
-            self.keyframe = self.keyframe.max(Some(sequence));
+            self.note_keyframe(sequence, &entry);
         }
         if newest { Kept::Newest } else { Kept::Older }
     }
@@ -140,6 +140,19 @@ impl Ring {
         }
         let whole = (keyframe..=newest).all(|sequence| self.get(sequence).is_some());
         whole.then_some(keyframe)
+    }
+
+    /// The newest keyframe counts, from its first packet on: in H.264 its parameter sets and its
+    /// slices both begin one.
+    fn note_keyframe(&mut self, sequence: u64, entry: &Entry) {
+        let known = self.keyframe.and_then(|known| Some((known, self.get(known)?)));
+        self.keyframe = Some(match known {
+            Some((known, first)) if first.entry.view.timestamp == entry.view.timestamp => {
+                known.min(sequence)
+            }
+            Some((known, _)) => known.max(sequence),
+            None => sequence,
+        });
     }
 
     fn is_late(&self, sequence: u64) -> bool {
@@ -210,6 +223,27 @@ mod tests {
             put(&mut ring, sequence, false);
         });
         assert_eq!(ring.keyframe(8), None, "the ring has turned");
+    }
+
+    #[test]
+    fn a_keyframe_begins_with_its_parameter_sets() {
+        let mut ring = Ring::new(8);
+        let mut h264 = |sequence: u64, timestamp: u32, payload: &[u8]| {
+            let header =
+                Header { marker: false, payload_type: 96, sequence: 1, timestamp, ssrc: 3 };
+            let mut packet = vec![0; 12];
+            header.write(&[], &mut packet).unwrap();
+            packet.extend(payload);
+            let view = rtp::parse(&packet).unwrap();
+            let picture = Codec::H264 { profile: 0x42e0, mode: 1 }.describe(payload, None);
+            ring.insert(sequence, &packet, Entry { view, picture });
+            ring.keyframe(8)
+        };
+        let (sets, slice) = ([0x78, 0, 2, 0x67, 1, 0, 2, 0x68, 1], [0x7c, 0x85, 0x80]);
+        assert_eq!(h264(100, 7, &sets), Some(100));
+        assert_eq!(h264(101, 7, &slice), Some(100), "an IDR slice alone decodes nowhere");
+        assert_eq!(h264(103, 9, &slice), Some(103));
+        assert_eq!(h264(102, 9, &sets), Some(102), "came late");
     }
 
     #[test]
