@@ -203,6 +203,7 @@ impl Shard {
         let track = self.tracks.get_mut(key).ok_or(Refusal::UnknownTrack)?;
         track.muted = muted;
         if muted {
+            track.encodings.iter_mut().for_each(|encoding| encoding.keyframe_at = None);
             for &edge in &track.edges {
                 if let Some(edge) = self.edges.get_mut(edge) {
                     edge.stop();

@@ -1,0 +1,48 @@
+//! What happens to a publisher in the course of a long meeting: probes, mutes, other sources.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail by panicking"
+)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Camera, asks_for_keyframe, clock};
+use conf_media::command::{Command, TrackId};
+use conf_media::test_util::{Lab, camera, subscription};
+
+/// A camera at one subscriber.
+fn call() -> (Lab, usize, usize, Camera) {
+    let mut lab = Lab::new(clock());
+    let (ada, bob) = (lab.connect(), lab.connect());
+    lab.publish(ada, 1, camera("1", 6000));
+    lab.subscribe(bob, 1, subscription("3", 900));
+    (lab, ada, bob, Camera::new(6000))
+}
+
+fn mute(lab: &mut Lab, muted: bool) {
+    lab.command(Command::Mute { track: TrackId(1), muted }).unwrap();
+}
+
+#[test]
+fn what_was_sent_before_a_mute_is_not_sent_after_it() {
+    let (mut lab, ada, bob, mut camera) = call();
+    camera.step(&mut lab, ada, true);
+    camera.step(&mut lab, ada, false);
+    lab.received(bob);
+    lab.compounds(ada);
+    mute(&mut lab, true);
+    camera.refused = true;
+    (0..5).for_each(|_| camera.step(&mut lab, ada, false));
+    mute(&mut lab, false);
+    assert!(lab.received(bob).is_empty(), "pictures from before the mute");
+    lab.pass(Duration::from_millis(500), true);
+    assert!(asks_for_keyframe(&lab.compounds(ada), 6000));
+    camera.refused = false;
+    camera.step(&mut lab, ada, true);
+    assert_eq!(lab.received(bob).len(), 2);
+}
