@@ -43,7 +43,7 @@ pub(crate) struct Encoding {
     pub(crate) gate: KeyframeGate,
     /// The publisher's latest sender report, and when it came.
     pub(crate) report: Option<(SenderClock, Instant)>,
-    /// When its latest keyframe began.
+    /// When its latest keyframe began; `None` if nobody may begin with it any more.
     pub(crate) keyframe_at: Option<Instant>,
     /// Packets in a row that were too late: the source has begun anew without saying so.
     pub(crate) late_in_row: u32,
@@ -134,6 +134,7 @@ impl Encoding {
     pub(crate) fn restart(&mut self) {
         self.ring.clear();
         self.numbers = Unwrapper::default();
+        self.stats.restart();
         self.missing.reset();
         self.report = None;
         self.keyframe_at = None;

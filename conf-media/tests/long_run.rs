@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use common::{Camera, asks_for_keyframe, clock};
 use conf_media::command::{Command, TrackId};
+use conf_media::rtcp::{self, Packet, ReportBlock};
 use conf_media::test_util::{Lab, camera, subscription};
 
 /// A camera at one subscriber.
@@ -45,4 +46,27 @@ fn what_was_sent_before_a_mute_is_not_sent_after_it() {
     camera.refused = false;
     camera.step(&mut lab, ada, true);
     assert_eq!(lab.received(bob).len(), 2);
+}
+
+#[test]
+fn the_losses_of_a_new_source_are_counted_from_its_own_first_packet() {
+    let (mut lab, ada, _, mut camera) = call();
+    (0..30).for_each(|n| camera.step(&mut lab, ada, n == 0));
+    let mut other = Camera { ssrc: 7000, sequence: camera.sequence.wrapping_add(2000), ..camera };
+    (0..60).for_each(|n| other.step(&mut lab, ada, n == 0));
+    let blocks = reports(&lab.compounds(ada), 7000);
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        assert_eq!((block.fraction_lost, block.cumulative_lost), (0, 0), "{block:?}");
+    }
+}
+
+/// What a publisher was told about a source.
+fn reports(compounds: &[Vec<u8>], of: u32) -> Vec<ReportBlock> {
+    let packets = compounds.iter().flat_map(|compound| rtcp::walk(compound).flatten());
+    let blocks = packets.flat_map(|packet| match packet {
+        Packet::ReceiverReport { blocks, .. } => blocks.collect::<Vec<_>>(),
+        _ => Vec::new(),
+    });
+    blocks.filter(|block| block.ssrc == of).collect()
 }

@@ -43,6 +43,11 @@ impl ReceiverStats {
         Self { clock_rate, started: None, last_report: None }
     }
 
+    /// Counts anew: the next packet is of another source.
+    pub fn restart(&mut self) {
+        *self = Self::new(self.clock_rate);
+    }
+
     /// A packet came in (not a retransmission: those would spoil the jitter).
     pub fn record(&mut self, sequence: u16, timestamp: u32, arrival: Instant) {
         let clock_rate = self.clock_rate;
