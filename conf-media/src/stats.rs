@@ -34,7 +34,9 @@ pub enum DropReason {
     UnknownPayloadType,
     /// A repair packet that holds no original.
     MalformedRepair,
-    /// Came twice, or too late for the ring.
+    /// Came already: browsers probe their uplink with retransmissions of what has arrived.
+    Duplicate,
+    /// Too late: older than the ring reaches, or than what a subscriber began with.
     Late,
     /// Longer than a slot of the ring.
     Oversized,
@@ -54,7 +56,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of [`Counters::drops`].
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Unclassified,
         Self::Stun,
         Self::UnknownUser,
@@ -67,6 +69,7 @@ impl DropReason {
         Self::UnknownSource,
         Self::UnknownPayloadType,
         Self::MalformedRepair,
+        Self::Duplicate,
         Self::Late,
         Self::Oversized,
         Self::Muted,
@@ -93,6 +96,7 @@ impl DropReason {
             Self::UnknownSource => "unknown_source",
             Self::UnknownPayloadType => "unknown_payload_type",
             Self::MalformedRepair => "malformed_repair",
+            Self::Duplicate => "duplicate",
             Self::Late => "late",
             Self::Oversized => "oversized",
             Self::Muted => "muted",

@@ -14,7 +14,9 @@ use std::time::Duration;
 use common::{Camera, asks_for_keyframe, clock};
 use conf_media::command::{Command, TrackId};
 use conf_media::rtcp::{self, Packet, ReportBlock};
-use conf_media::test_util::{Lab, camera, subscription};
+use conf_media::rtp::Header;
+use conf_media::stats::DropReason;
+use conf_media::test_util::{Lab, Outgoing, camera, subscription, vp8};
 
 /// A camera at one subscriber.
 fn call() -> (Lab, usize, usize, Camera) {
@@ -27,6 +29,22 @@ fn call() -> (Lab, usize, usize, Camera) {
 
 fn mute(lab: &mut Lab, muted: bool) {
     lab.command(Command::Mute { track: TrackId(1), muted }).unwrap();
+}
+
+#[test]
+fn a_probe_with_what_has_arrived_is_a_duplicate_and_not_late() {
+    let (mut lab, ada, bob, mut camera) = call();
+    let (sequence, picture) = (camera.sequence, camera.picture);
+    camera.picture(&mut lab, ada, true);
+    lab.received(bob);
+    let mut payload = sequence.to_be_bytes().to_vec();
+    payload.extend(vp8(picture, true, true, 200));
+    let header = Header { marker: false, payload_type: 97, sequence: 1, timestamp: 0, ssrc: 6001 };
+    let probe = lab.send(ada, &Outgoing { header, extensions: &[], payload: &payload });
+    assert!(probe.is_err() && lab.received(bob).is_empty());
+    let counters = lab.shard.counters();
+    assert_eq!(counters.dropped(DropReason::Duplicate), 1);
+    assert_eq!((counters.dropped(DropReason::Late), counters.repaired), (0, 0));
 }
 
 #[test]

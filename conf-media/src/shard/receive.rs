@@ -217,6 +217,7 @@ impl Shard {
         let track = tracks.get_mut(binding.track).ok_or(DropReason::UnknownSource)?;
         let (sequence, kept) = keep(track, binding, now, view, packet)?;
         match kept {
+            Kept::Duplicate => return Err(DropReason::Duplicate),
             Kept::Late => return Err(self.too_late(binding)),
             Kept::Oversized => return Err(DropReason::Oversized),
             Kept::Newest | Kept::Older => {}
@@ -232,13 +233,13 @@ impl Shard {
         Ok(())
     }
 
-    /// A packet came twice or too late; many in a row mean that the source began anew.
+    /// A packet came too late; many in a row mean that the source began anew.
     fn too_late(&mut self, binding: Binding) -> DropReason {
         let encoding = self
             .tracks
             .get_mut(binding.track)
             .and_then(|track| track.encodings.get_mut(binding.encoding));
-        // Retransmissions come twice for good reasons: browsers probe their uplink with them.
+        // A late retransmission says nothing about the numbers of the source.
         if let Some(encoding) = encoding.filter(|_| binding.role == Role::Media) {
             encoding.late_in_row += 1;
             if encoding.late_in_row >= RESTART_AFTER {

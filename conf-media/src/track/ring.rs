@@ -51,7 +51,9 @@ pub enum Kept {
     Newest,
     /// It filled a gap.
     Older,
-    /// It is there already, or older than the ring reaches.
+    /// It is there already.
+    Duplicate,
+    /// It is older than the ring reaches.
     Late,
     /// It is longer than a slot.
     Oversized,
@@ -77,6 +79,9 @@ impl Ring {
         let newest = self.newest.is_none_or(|newest| sequence > newest);
         if !newest && self.is_late(sequence) {
             return Kept::Late;
+        }
+        if self.get(sequence).is_some() {
+            return Kept::Duplicate;
         }
         let index = self.index(sequence);
         let Some(slot) = self.slots.get_mut(index) else { return Kept::Late };
@@ -157,7 +162,7 @@ impl Ring {
 
     fn is_late(&self, sequence: u64) -> bool {
         let newest = self.newest.unwrap_or_default();
-        newest - sequence >= self.capacity || self.get(sequence).is_some()
+        newest - sequence >= self.capacity
     }
 
     fn index(&self, sequence: u64) -> usize {
@@ -197,7 +202,7 @@ mod tests {
     fn a_packet_is_kept_until_the_ring_has_turned_once() {
         let mut ring = Ring::new(8);
         assert_eq!(put(&mut ring, 100, false), Kept::Newest);
-        assert_eq!(put(&mut ring, 100, false), Kept::Late, "it came twice");
+        assert_eq!(put(&mut ring, 100, false), Kept::Duplicate, "it came twice");
         assert_eq!(put(&mut ring, 107, false), Kept::Newest);
         assert!(ring.get(100).is_some());
         assert_eq!(put(&mut ring, 103, false), Kept::Older);
