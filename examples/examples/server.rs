@@ -11,7 +11,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         media_listen: "127.0.0.1:0".parse()?,
         metrics_listen: None,
         data_dir: folder.clone(),
-        ..Config::default()
+        ..Config::built_in()
     };
     let server = Server::start(config).await?;
     println!("listening on {}", server.http());

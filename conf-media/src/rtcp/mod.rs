@@ -1,7 +1,7 @@
 //! RTCP: reports and feedback, walked in place and written without allocation.
 //!
 //! [`walk`] takes one decrypted compound packet apart; what it yields borrows from the bytes and is
-//! read lazily by iterators. [`write`] appends packets to a buffer, [`TransportRecorder`] makes the
+//! read lazily by iterators. [`mod@write`] appends packets to a buffer, [`TransportRecorder`] makes the
 //! transport-wide feedback for publishers. Sources: RFC 3550 section 6, RFC 4585, RFC 5104 (FIR),
 //! RFC 5506 (reduced size), draft-alvestrand-rmcat-remb-03,
 //! draft-holmer-rmcat-transport-wide-cc-extensions-01.
