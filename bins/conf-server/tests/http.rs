@@ -67,6 +67,7 @@ async fn the_privacy_page_says_in_both_languages_that_no_operator_is_named() {
     let english = get(address, "/privacy?lang=en", &[("accept-language", "de")]).await;
     assert!(english.body.contains("No operator is named"), "{}", english.body);
     assert!(english.body.contains("30 seconds after"), "{}", english.body);
+    assert!(!english.body.contains(['{', '}']), "{}", english.body);
     assert_eq!(get(address, "/privacy.css", &[]).await.status, 200);
     running.server.stop().await;
 }

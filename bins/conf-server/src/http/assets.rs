@@ -38,6 +38,19 @@ pub(super) async fn file(request: Request) -> Response {
     }
 }
 
+/// Addresses of the stylesheets that the client's page names.
+pub(super) fn styles() -> impl Iterator<Item = &'static str> {
+    let page = find("index.html").and_then(|asset| str::from_utf8(asset.plain).ok());
+    let links = page.unwrap_or_default().split("href=\"").skip(1);
+    let addresses = links.filter_map(|rest| rest.split_once('"')).map(|(address, _)| address);
+    addresses.filter(|address| address.ends_with(".css"))
+}
+
+/// Whether the client has this file.
+pub(super) fn exists(path: &str) -> bool {
+    find(path).is_some()
+}
+
 fn find(path: &str) -> Option<&'static Asset> {
     let index = ASSETS.binary_search_by(|asset| asset.path.cmp(path)).ok()?;
     ASSETS.get(index)

@@ -52,6 +52,11 @@ export async function choose(language: Language): Promise<void> {
   preferences.change({ language });
 }
 
+/** The notice of the server, in the language that is shown here. */
+export function privacyPage(): string {
+  return `/privacy?lang=${words.language}`;
+}
+
 export function t(key: Key, values?: Values): string {
   const { messages, language } = words;
   const message = messages[key];
@@ -74,8 +79,4 @@ export function day(date: Date | string): string {
 
 export function list(items: readonly string[]): string {
   return new Intl.ListFormat(words.language, { type: 'conjunction' }).format(items);
-}
-
-export function number(value: number): string {
-  return new Intl.NumberFormat(words.language).format(value);
 }

@@ -20,6 +20,7 @@ import {
 } from 'livekit-client';
 import { SvelteMap } from 'svelte/reactivity';
 import { problem, type Kind, type Problem } from './devices.svelte';
+import { Ears } from './ears.svelte';
 import { preferences } from './prefs.svelte';
 import type { Visit } from './visit';
 
@@ -55,7 +56,7 @@ export class Media {
   problem = $state<{ kind: Kind; problem: Problem }>();
   /** The browser holds remote sound back until a click. */
   blocked = $state(false);
-  silent = $state(false);
+  readonly ears = new Ears();
   readonly room: Room;
 
   #options: MediaOptions;
@@ -91,6 +92,7 @@ export class Media {
     this.state = 'closed';
     this.#pending.microphone?.stop();
     this.#pending.camera?.stop();
+    this.ears.follow(undefined);
     for (const [track, element] of this.#sounds) track.detach(element);
     await this.room.disconnect();
   }
@@ -123,7 +125,6 @@ export class Media {
 
   async choose(kind: 'microphone' | 'camera' | 'speaker', id: string): Promise<void> {
     preferences.change({ [kind]: id });
-    this.silent = false;
     try {
       await this.room.switchActiveDevice(DEVICE_KINDS[kind], id, false);
     } catch (error) {
@@ -141,7 +142,7 @@ export class Media {
     if (this.busy[kind]) return;
     this.busy[kind] = true;
     this.problem = undefined;
-    this.silent = false;
+    if (kind === 'microphone') this.ears.reset();
     try {
       await act();
     } catch (error) {
@@ -212,7 +213,7 @@ export class Media {
       .on(RoomEvent.TrackSubscribed, (track) => this.#hear(track))
       .on(RoomEvent.TrackUnsubscribed, (track) => this.#deafen(track))
       .on(RoomEvent.AudioPlaybackStatusChanged, () => (this.blocked = !this.room.canPlaybackAudio))
-      .on(RoomEvent.LocalAudioSilenceDetected, () => (this.silent = true))
+      .on(RoomEvent.TrackMuted, (publication) => this.#unplugged(publication.track))
       .on(RoomEvent.ConnectionStateChanged, (state) => this.#changed(state))
       .on(RoomEvent.Disconnected, (reason) => this.#disconnected(reason));
   }
@@ -246,7 +247,12 @@ export class Media {
     const now = new Map(speakers.map((speaker) => [speaker.identity, speaker.audioLevel]));
     for (const identity of this.levels.keys()) if (!now.has(identity)) this.levels.delete(identity);
     for (const [identity, level] of now) this.levels.set(identity, level);
-    if (now.has(this.room.localParticipant.identity)) this.silent = false;
+  }
+
+  /** A device of ours that is gone was muted by the library: say so instead of leaving it at that. */
+  #unplugged(track: Track | undefined): void {
+    if (!(track instanceof LocalAudioTrack || track instanceof LocalVideoTrack) || track.mediaStreamTrack.readyState !== 'ended') return;
+    this.problem = { kind: track.kind === Track.Kind.Audio ? 'microphone' : 'camera', problem: 'missing' };
   }
 
   /** Reads the whole room once per turn of the event loop, however many events came. */
@@ -267,6 +273,7 @@ export class Media {
     this.microphone = mine.microphone === 'on';
     this.camera = mine.camera !== undefined;
     this.screen = mine.screen !== undefined;
+    this.ears.follow(this.#closed ? undefined : me.getTrackPublication(Track.Source.Microphone)?.track?.mediaStreamTrack);
     if (this.state === 'connected') this.#wanted = { microphone: this.microphone, camera: this.camera };
 
     const present = new Map<string, Seen>([...this.room.remoteParticipants.values()].map((other) => [other.identity, look(other)]));

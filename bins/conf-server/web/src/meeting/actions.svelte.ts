@@ -6,7 +6,7 @@ import { preferences } from '../lib/prefs.svelte';
 import { isTalkKey, shortcutOf, type Shortcut } from '../lib/shortcuts';
 
 export type Panel = 'people' | 'chat';
-export type Dialog = 'leave' | 'settings' | 'help';
+export type Dialog = 'leave' | 'settings' | 'help' | 'truth';
 
 export class Actions {
   panel = $state<Panel>();
