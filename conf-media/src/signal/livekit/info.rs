@@ -50,6 +50,7 @@ pub(super) fn participant(participant: &Participant) -> proto::ParticipantInfo {
 }
 
 /// Without it a client refuses to publish by itself.
+#[expect(deprecated, reason = "clients read `recorder` from here")]
 fn permission(grants: &Grants) -> proto::ParticipantPermission {
     proto::ParticipantPermission {
         can_subscribe: grants.can_subscribe(),
@@ -57,6 +58,7 @@ fn permission(grants: &Grants) -> proto::ParticipantPermission {
         can_publish_data: grants.can_publish_data(),
         can_publish_sources: grants.can_publish_sources.iter().map(|s| s.to_wire()).collect(),
         hidden: grants.hidden,
+        recorder: grants.recorder,
         can_update_metadata: grants.can_update_own_metadata(),
         ..Default::default()
     }

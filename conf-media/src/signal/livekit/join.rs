@@ -101,8 +101,8 @@ impl Signal {
 
     pub(super) fn room_info(&self) -> proto::Room {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        let participants = self.participants.values();
-        let publishers = participants.filter(|known| known.live_tracks().next().is_some()).count();
+        let shown = || self.participants.values().filter(|known| !known.profile.grants.hidden);
+        let publishers = shown().filter(|known| known.live_tracks().next().is_some()).count();
         let created = self.created.unwrap_or_default();
         proto::Room {
             sid: format!("RM_{:016x}", self.config.room_number),
@@ -110,7 +110,7 @@ impl Signal {
             creation_time: created.as_second(),
             creation_time_ms: created.as_millisecond(),
             enabled_codecs: info::codecs(),
-            num_participants: count(self.participants.len()),
+            num_participants: count(shown().count()),
             num_publishers: count(publishers),
             ..Default::default()
         }

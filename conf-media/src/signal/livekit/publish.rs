@@ -159,7 +159,8 @@ impl Signal {
         }
     }
 
-    /// The meeting gives other rights: what is no longer allowed ends.
+    /// The meeting gives other rights: what is no longer allowed ends. Shown or hidden is settled
+    /// when somebody joins.
     pub(super) fn set_grants(
         &mut self,
         now: Now,
@@ -172,7 +173,8 @@ impl Signal {
         let forbidden = forbidden.filter(|track| !grants.can_publish_source(track.source));
         let (ended, sids): (Vec<TrackId>, Vec<String>) =
             forbidden.map(|track| (track.id, track.info.sid.clone())).unzip();
-        participant.profile.grants = grants;
+        let hidden = participant.profile.grants.hidden;
+        participant.profile.grants = Grants { hidden, ..grants };
         self.unpublish(peer, &ended);
         for track_sid in sids {
             let response = proto::TrackUnpublishedResponse { track_sid };

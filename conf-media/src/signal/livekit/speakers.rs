@@ -69,6 +69,9 @@ impl Signal {
                 continue;
             }
             speaker.told = Some(current);
+            if participant.profile.grants.hidden {
+                continue;
+            }
             speakers.push(proto::SpeakerInfo {
                 sid: participant.profile.sid.clone(),
                 level,

@@ -23,7 +23,8 @@ pub(super) struct Wanted {
 }
 
 impl Signal {
-    /// The tracks that `peer` shall receive, those of the longest-present publishers first.
+    /// The tracks that `peer` shall receive, those of the longest-present publishers first. Of a
+    /// hidden one nothing: a client cannot place a track of somebody it does not know.
     pub(super) fn wanted(&self, peer: PeerId) -> Vec<Wanted> {
         let Some(participant) = self.participants.get(&peer) else { return Vec::new() };
         if !participant.profile.grants.can_subscribe() {
@@ -32,7 +33,9 @@ impl Signal {
         let wishes = &participant.wishes;
         let mut publishers: Vec<_> = self.participants.values().collect();
         publishers.sort_by_key(|publisher| publisher.profile.joined);
-        let others = publishers.into_iter().filter(|publisher| publisher.peer != peer);
+        let others = publishers
+            .into_iter()
+            .filter(|publisher| publisher.peer != peer && !publisher.profile.grants.hidden);
         let tracks = others.flat_map(|publisher| {
             publisher.live_tracks().map(|track| Wanted {
                 track: track.id,

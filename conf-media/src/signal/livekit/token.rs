@@ -72,9 +72,12 @@ pub struct Grants {
     /// May change its own name, metadata and attributes; absent means no.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub can_update_own_metadata: Option<bool>,
-    /// Not shown to others.
+    /// Not shown to others: they neither hear of it nor receive its tracks.
     #[serde(skip_serializing_if = "is_false")]
     pub hidden: bool,
+    /// Records; clients show that somebody does.
+    #[serde(skip_serializing_if = "is_false")]
+    pub recorder: bool,
 }
 
 impl Grants {

@@ -214,3 +214,36 @@ fn a_hidden_participant_is_not_shown() {
     let others = join_response(&meeting, 3).other_participants;
     assert_eq!(others.len(), 1);
 }
+
+#[test]
+fn nothing_of_a_hidden_participant_reaches_the_others() {
+    let mut meeting = Meeting::with(1);
+    let mut hidden = join(2);
+    hidden.grants.hidden = true;
+    meeting.try_join(hidden).unwrap();
+    meeting.connected(2);
+    meeting.forget();
+    let (microphone, _) = meeting.publish(2);
+    let (track, level) = (track_of(&microphone), 0.5);
+    meeting.input(Input::Media(Event::Level { track, level, speaking: true })).unwrap();
+    meeting.wait(1);
+    let grants = Grants::participant("code");
+    meeting.input(Input::SetGrants { identity: identity(2), grants }).unwrap();
+    assert!(meeting.received(1).is_empty(), "{:?}", meeting.received(1));
+    meeting.offer(1, 2, JOIN);
+    assert!(meeting.answer(1).mid_to_track_id.is_empty());
+    meeting.join(3);
+    let room = join_response(&meeting, 3).room.unwrap();
+    assert_eq!((room.num_participants, room.num_publishers), (2, 0));
+}
+
+#[test]
+fn a_recorder_is_shown_as_one() {
+    let mut meeting = Meeting::with(1);
+    let mut recorder = join(2);
+    recorder.grants.recorder = true;
+    meeting.try_join(recorder).unwrap();
+    #[expect(deprecated, reason = "clients read it from here")]
+    let shown = meeting.info(1, 2).permission.unwrap().recorder;
+    assert!(shown);
+}
