@@ -116,6 +116,8 @@ pub struct Shard {
     out: Outbox,
     /// When the timers are looked at next.
     tick: Option<Instant>,
+    /// Which edges are looked at in this tick.
+    round: usize,
     /// Sequence numbers to ask a publisher for.
     missing: Vec<u16>,
 }
@@ -136,6 +138,7 @@ impl Shard {
             ufrags: HashMap::with_hasher(seeded),
             out: Outbox::new(),
             tick: None,
+            round: 0,
             missing: Vec::with_capacity(512),
         }
     }
@@ -179,8 +182,9 @@ impl Shard {
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
         if self.tick.is_some_and(|at| now.mono >= at) {
-            self.run_timers(now);
+            // First, so that a panic on the way is not repeated without a pause.
             self.tick = (!self.peers.is_empty()).then(|| now.mono + TICK);
+            self.run_timers(now);
         }
     }
 

@@ -14,7 +14,8 @@ use super::receive::report_level;
 use super::{Shard, outbox::Outbox};
 
 impl Shard {
-    /// Looks at everything once.
+    /// Looks at all peers and tracks, and at one in [`EDGE_ROUNDS`] edges: their reports may be late
+    /// by that many ticks, and there are as many edges as the square of the participants.
     pub(super) fn run_timers(&mut self, now: Now) {
         for slot in 0..self.peers.slots() {
             if let Some(key) = self.peers.key_at(slot) {
@@ -26,7 +27,8 @@ impl Shard {
                 self.track_timers(now, key);
             }
         }
-        for slot in 0..self.edges.slots() {
+        self.round = (self.round + 1) % EDGE_ROUNDS;
+        for slot in (self.round..self.edges.slots()).step_by(EDGE_ROUNDS) {
             if let Some(key) = self.edges.key_at(slot) {
                 self.edge_timers(now, key);
             }
@@ -189,6 +191,8 @@ fn ask(
     }
 }
 
+/// Ticks in which every edge is looked at once.
+const EDGE_ROUNDS: usize = 10;
 /// Receiver reports to publishers.
 const REPORT: Duration = Duration::from_secs(1);
 const VIDEO_REPORT: Duration = Duration::from_secs(1);
