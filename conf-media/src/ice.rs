@@ -21,6 +21,9 @@ use crate::time::Now;
 /// How long a check allows sending (RFC 7675, section 5.1: at most 30 s).
 pub const CONSENT: Duration = Duration::from_secs(15);
 
+/// How long an address is its peer's alone after a check; browsers check every 2.5 to 6 s.
+pub const HOLD: Duration = Duration::from_secs(8);
+
 /// How many addresses a peer may have at a time; the one unchecked for longest makes room.
 pub const MAX_PATHS: usize = 8;
 
@@ -133,6 +136,14 @@ impl Agent {
     #[must_use]
     pub fn is_valid(&self, address: SocketAddr) -> bool {
         self.path(address).is_some()
+    }
+
+    /// Whether a check came from an address so lately that nobody else can have it now: until then
+    /// another peer's check from there is forged, or a network address translator is very quick.
+    #[must_use]
+    pub fn holds(&self, address: SocketAddr, now: Instant) -> bool {
+        let path = self.path(address);
+        path.is_some_and(|path| now.saturating_duration_since(path.checked) < HOLD)
     }
 
     /// Our user name fragments that checks may carry: the current one, and the one before a restart.

@@ -18,6 +18,8 @@ pub enum DropReason {
     UnknownUser,
     /// A check whose integrity failed.
     Unauthenticated,
+    /// A check from an address that another peer uses.
+    AddressTaken,
     /// Media or DTLS from an address that ICE has not validated.
     UnvalidatedAddress,
     /// Media before the keys are known.
@@ -56,11 +58,12 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of [`Counters::drops`].
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Unclassified,
         Self::Stun,
         Self::UnknownUser,
         Self::Unauthenticated,
+        Self::AddressTaken,
         Self::UnvalidatedAddress,
         Self::NoKeys,
         Self::Unopened,
@@ -88,6 +91,7 @@ impl DropReason {
             Self::Stun => "stun",
             Self::UnknownUser => "unknown_user",
             Self::Unauthenticated => "unauthenticated",
+            Self::AddressTaken => "address_taken",
             Self::UnvalidatedAddress => "unvalidated_address",
             Self::NoKeys => "no_keys",
             Self::Unopened => "unopened",

@@ -79,6 +79,20 @@ fn the_losses_of_a_new_source_are_counted_from_its_own_first_packet() {
     }
 }
 
+#[test]
+fn a_check_from_another_peer_s_address_does_not_take_it_over() {
+    let (mut lab, ada, bob, mut camera) = call();
+    let address = lab.remote(ada).address;
+    let forged = lab.remote(bob).check();
+    assert!(lab.datagram(address, &forged).is_err());
+    assert_eq!(lab.shard.counters().dropped(DropReason::AddressTaken), 1);
+    camera.step(&mut lab, ada, true);
+    assert_eq!(lab.received(bob).len(), 2, "both are where they were");
+    // Nobody checks from there any more: a translator may have given the address away.
+    lab.pass(conf_media::ice::HOLD, false);
+    assert!(lab.datagram(address, &forged).is_ok());
+}
+
 /// What a publisher was told about a source.
 fn reports(compounds: &[Vec<u8>], of: u32) -> Vec<ReportBlock> {
     let packets = compounds.iter().flat_map(|compound| rtcp::walk(compound).flatten());

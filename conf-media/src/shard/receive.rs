@@ -49,6 +49,9 @@ impl Shard {
         let message = stun::parse(bytes).map_err(|_| DropReason::Stun)?;
         let ufrag = message.local_ufrag().ok_or(DropReason::Stun)?;
         let &key = self.ufrags.get(ufrag).ok_or(DropReason::UnknownUser)?;
+        if self.is_held(from, key, now.mono) {
+            return Err(DropReason::AddressTaken);
+        }
         let peer = self.peers.get_mut(key).ok_or(DropReason::UnknownUser)?;
         let answer = Destination { slot: Destination::NO_SLOT, address: from };
         let handled = self.out.plain(answer, |out| peer.agent.handle(now, from, &message, out));
@@ -65,6 +68,15 @@ impl Shard {
             self.begin_edges(now, key);
         }
         Ok(())
+    }
+
+    /// The address is in use by another peer: one participant must not take over the traffic of
+    /// another with checks from a forged address.
+    fn is_held(&self, from: SocketAddr, by_other_than: Key<Peer>, now: Instant) -> bool {
+        self.addresses.get(&from).is_some_and(|&owner| {
+            let owns = |peer: &Peer| peer.agent.holds(from, now);
+            owner != by_other_than && self.peers.get(owner).is_some_and(owns)
+        })
     }
 
     /// What the agent of a peer has to report.
