@@ -149,7 +149,7 @@ impl Signal {
         if bytes.len() > MAX_MESSAGE_BYTES {
             return Err(Refusal::MessageTooLarge { len: bytes.len(), limit: MAX_MESSAGE_BYTES });
         }
-        if !self.participant(peer)?.bucket.take(now.mono) {
+        if !self.participant(peer)?.bucket.take(now.mono, bytes.len()) {
             return Err(Refusal::TooFast { limit: MESSAGES_PER_SECOND });
         }
         let request = proto::SignalRequest::decode(bytes).map_err(|_| Refusal::Malformed)?;

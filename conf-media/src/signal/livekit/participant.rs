@@ -230,7 +230,9 @@ impl Bucket {
         Self { tokens: BURST, filled: now }
     }
 
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    /// A long message costs as many as its reading does: an offer of a megabyte is no ping.
+    pub(super) fn take(&mut self, now: Instant, bytes: usize) -> bool {
+        let cost = u32::try_from(bytes / BYTES_PER_TOKEN).unwrap_or(BURST).saturating_add(1);
         let steps = now.saturating_duration_since(self.filled).as_millis() / STEP.as_millis();
         if let Ok(steps) = u32::try_from(steps)
             && steps < BURST
@@ -241,9 +243,9 @@ impl Bucket {
             self.tokens = BURST;
             self.filled = now;
         }
-        let open = self.tokens > 0;
-        self.tokens = self.tokens.saturating_sub(1);
-        open
+        let left = self.tokens.checked_sub(cost);
+        self.tokens = left.unwrap_or(self.tokens);
+        left.is_some()
     }
 }
 
@@ -253,3 +255,6 @@ pub(super) const REFRESH: Duration = Duration::from_secs(300);
 pub(super) const MESSAGES_PER_SECOND: u32 = 50;
 const STEP: Duration = Duration::from_millis(1000 / MESSAGES_PER_SECOND as u64);
 const BURST: u32 = 200;
+/// The offer of a browser in a meeting of two has 15 KB, of fifty 300 KB, and while all of them
+/// join there are several a second.
+const BYTES_PER_TOKEN: usize = 64 * 1024;

@@ -36,6 +36,26 @@ fn a_message_over_a_mebibyte_is_refused_with_the_limit() {
 }
 
 #[test]
+fn long_messages_are_refused_sooner_than_short_ones() {
+    let mut meeting = Meeting::with(1);
+    let metadata = "x".repeat(800_000);
+    let long = || {
+        let metadata = metadata.clone();
+        Request::UpdateMetadata(proto::UpdateParticipantMetadata { metadata, ..Default::default() })
+    };
+    let read = (0..20).filter(|_| !too_fast(&meeting.say(1, long()))).count();
+    assert_eq!(read, 15, "each counts as thirteen");
+    assert!(meeting.say(1, Request::Ping(1)).is_ok(), "a ping is still heard");
+    meeting.wait(1);
+    let read = (0..20).filter(|_| !too_fast(&meeting.say(1, long()))).count();
+    assert_eq!(read, 4);
+}
+
+fn too_fast(done: &Result<(), Refusal>) -> bool {
+    matches!(done, Err(Refusal::TooFast { .. }))
+}
+
+#[test]
 fn a_flood_is_refused_and_a_second_later_fifty_more_are_heard() {
     let mut meeting = Meeting::with(1);
     let ping = || Request::Ping(1);
