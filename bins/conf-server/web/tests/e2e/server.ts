@@ -10,6 +10,8 @@ export class Server {
   readonly folder = mkdtempSync(join(tmpdir(), 'conf-e2e-'))
   readonly url: string
   log = ''
+  /** From the start of the process to its first answer, ms. */
+  readyAfter = 0
   code = ''
   private child?: ChildProcess
 
@@ -34,16 +36,28 @@ export class Server {
         ...this.env
       }
     })
+    const begun = performance.now()
     const keep = (chunk: Buffer) => (this.log += chunk.toString())
     this.child.stdout?.on('data', keep)
     this.child.stderr?.on('data', keep)
-    await until(async () => (await fetch(`${this.url}/ready`)).ok, 10_000, () => `the server is not ready:\n${this.log}`)
+    const isUp = async () => {
+      if (this.child?.exitCode !== null) throw new Ended()
+      return (await fetch(`${this.url}/ready`)).ok
+    }
+    await until(isUp, 10_000, () => `the server is not ready:\n${this.log}`)
+    this.readyAfter = performance.now() - begun
     const open = await fetch(`${this.url}/api/v1/rooms/open`)
     this.code = ((await open.json()) as { code: string }).code
   }
 
   get room(): string {
     return `${this.url}/r/${this.code}`
+  }
+
+  /** Memory that the process holds, bytes. */
+  get residentBytes(): number {
+    const status = readFileSync(`/proc/${this.child?.pid}/status`, 'utf8')
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024
   }
 
   async metrics(): Promise<string> {
@@ -91,12 +105,16 @@ function filesUnder(folder: string): string[] {
   })
 }
 
+/** The process that was waited for is gone. */
+class Ended extends Error {}
+
 /** Polls until a condition holds; a refused connection counts as "not yet". */
 export async function until(condition: () => Promise<boolean>, within: number, words: () => string): Promise<void> {
   const end = Date.now() + within
   for (;;) {
-    if (await condition().catch(() => false)) return
-    if (Date.now() > end) throw new Error(words())
+    const holds = await condition().catch((error) => (error instanceof Ended ? 'never' : false))
+    if (holds === true) return
+    if (holds === 'never' || Date.now() > end) throw new Error(words())
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
