@@ -8,6 +8,7 @@ use crate::forward::rewrite::SenderClock;
 use crate::peer::{Peer, Role};
 use crate::rtcp::{self, Packet, ReportBlock};
 use crate::slab::Key;
+use crate::srtp::Opener;
 use crate::stats::DropReason;
 use crate::time::Now;
 
@@ -23,11 +24,7 @@ impl Shard {
         bytes: &mut [u8],
         arrival: Instant,
     ) -> Result<(), DropReason> {
-        let key = self.peer_at(from)?;
-        let peer = self.peers.get_mut(key).ok_or(DropReason::UnvalidatedAddress)?;
-        let opener = peer.opener().ok_or(DropReason::NoKeys)?;
-        let len = opener.open_rtcp(bytes).map_err(|_| DropReason::Unopened)?;
-        let compound = bytes.get(..len).ok_or(DropReason::Unopened)?;
+        let (key, compound) = self.open(from, bytes, Opener::open_rtcp)?;
         let mut malformed = false;
         for packet in rtcp::walk(compound) {
             match packet {

@@ -9,6 +9,7 @@ use crate::ice::{self, IceError};
 use crate::peer::{self, Binding, Peer, Role};
 use crate::rtp::{self, Class, View};
 use crate::slab::Key;
+use crate::srtp::{Opener, SrtpError};
 use crate::stats::DropReason;
 use crate::stun;
 use crate::time::Now;
@@ -29,7 +30,7 @@ impl Shard {
         match rtp::classify(bytes) {
             Class::Stun => self.check(now, from, bytes),
             Class::Dtls => {
-                let peer = self.peer_at(from)?;
+                let peer = *self.addresses.get(&from).ok_or(DropReason::UnvalidatedAddress)?;
                 let peer = self.peers.get(peer).ok_or(DropReason::UnvalidatedAddress)?;
                 self.out.hand_over(peer, bytes)
             }
@@ -39,9 +40,18 @@ impl Shard {
         }
     }
 
-    /// The peer whose checks came from this address.
-    pub(super) fn peer_at(&self, from: SocketAddr) -> Result<Key<Peer>, DropReason> {
-        self.addresses.get(&from).copied().ok_or(DropReason::UnvalidatedAddress)
+    /// Opens a packet or compound in place with the keys of the peer whose checks came from there.
+    pub(super) fn open<'a>(
+        &mut self,
+        from: SocketAddr,
+        bytes: &'a mut [u8],
+        open: fn(&mut Opener, &mut [u8]) -> Result<usize, SrtpError>,
+    ) -> Result<(Key<Peer>, &'a mut [u8]), DropReason> {
+        let key = *self.addresses.get(&from).ok_or(DropReason::UnvalidatedAddress)?;
+        let peer = self.peers.get_mut(key).ok_or(DropReason::UnvalidatedAddress)?;
+        let opener = peer.opener().ok_or(DropReason::NoKeys)?;
+        let len = open(opener, bytes).map_err(|_| DropReason::Unopened)?;
+        Ok((key, bytes.get_mut(..len).ok_or(DropReason::Unopened)?))
     }
 
     /// A connectivity check.
@@ -107,11 +117,8 @@ impl Shard {
         bytes: &mut [u8],
         arrival: Instant,
     ) -> Result<(), DropReason> {
-        let key = self.peer_at(from)?;
+        let (key, packet) = self.open(from, bytes, Opener::open_rtp)?;
         let peer = self.peers.get_mut(key).ok_or(DropReason::UnvalidatedAddress)?;
-        let opener = peer.opener().ok_or(DropReason::NoKeys)?;
-        let len = opener.open_rtp(bytes).map_err(|_| DropReason::Unopened)?;
-        let packet = bytes.get_mut(..len).ok_or(DropReason::Unopened)?;
         let view = rtp::parse(packet).map_err(|_| DropReason::MalformedRtp)?;
         record_arrival(peer, &view, packet, arrival);
         let binding = match peer.sources.find(view.ssrc) {
