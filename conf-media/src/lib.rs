@@ -18,11 +18,11 @@ pub mod command;
 pub mod data;
 pub mod dtls;
 pub mod egress;
-pub mod forward;
+mod forward;
 pub mod ice;
 #[cfg(feature = "net")]
 pub mod net;
-pub mod peer;
+mod peer;
 pub mod room;
 pub mod rtcp;
 pub mod rtp;
@@ -31,11 +31,11 @@ pub mod seq;
 pub mod shard;
 #[cfg(feature = "livekit")]
 pub mod signal;
-pub mod slab;
+mod slab;
 pub mod srtp;
 pub mod stats;
 pub mod stun;
 #[cfg(any(test, feature = "test-util"))]
 pub mod test_util;
 pub mod time;
-pub mod track;
+mod track;

@@ -18,7 +18,7 @@ pub(crate) use sources::{Binding, Role, Sources, by_extensions, only_encoding};
 
 /// What a shard knows of one peer.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     pub(crate) id: PeerId,
     pub(crate) agent: ice::Agent,
     pub(crate) sources: Sources,

@@ -1,4 +1,4 @@
-//! Sequence numbers: unwrapping, comparing, counting losses, asking for what is missing.
+//! Sequence numbers: unwrapping, counting losses, asking for what is missing.
 //!
 //! 16-bit numbers wrap every few seconds of video. Inside the engine they are 64 bits wide.
 
@@ -9,12 +9,6 @@ mod receiver;
 
 pub use missing::{Missing, MissingPackets};
 pub use receiver::ReceiverStats;
-
-/// Whether `a` comes after `b`: at most 32,767 steps ahead (RFC 1982).
-#[must_use]
-pub fn is_newer(a: u16, b: u16) -> bool {
-    a != b && a.wrapping_sub(b) < 0x8000
-}
 
 /// Makes 64-bit numbers of 16-bit ones that wrap.
 ///

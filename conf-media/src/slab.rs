@@ -6,7 +6,7 @@
 use std::marker::PhantomData;
 
 /// Names one entry of a [`Slab`] for as long as it lives.
-pub struct Key<T> {
+pub(crate) struct Key<T> {
     slot: u32,
     generation: u32,
     of: PhantomData<fn() -> T>,
@@ -15,7 +15,7 @@ pub struct Key<T> {
 impl<T> Key<T> {
     /// The small number that is unique among the living entries.
     #[must_use]
-    pub fn slot(self) -> u32 {
+    pub(crate) fn slot(self) -> u32 {
         self.slot
     }
 }
@@ -44,7 +44,7 @@ impl<T> std::fmt::Debug for Key<T> {
 
 /// Entries in slots that are reused, last freed first.
 #[derive(Debug)]
-pub struct Slab<T> {
+pub(crate) struct Slab<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
 }
@@ -58,12 +58,12 @@ struct Slot<T> {
 impl<T> Slab<T> {
     /// An empty slab.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { slots: Vec::new(), free: Vec::new() }
     }
 
     /// Puts an entry in and returns its key. The caller holds the limit on how many.
-    pub fn insert(&mut self, entry: T) -> Key<T> {
+    pub(crate) fn insert(&mut self, entry: T) -> Key<T> {
         if let Some(slot) = self.free.pop()
             && let Some(place) = self.slots.get_mut(slot as usize)
         {
@@ -76,7 +76,7 @@ impl<T> Slab<T> {
     }
 
     /// Takes an entry out.
-    pub fn remove(&mut self, key: Key<T>) -> Option<T> {
+    pub(crate) fn remove(&mut self, key: Key<T>) -> Option<T> {
         let place = self.slots.get_mut(key.slot as usize)?;
         if place.generation != key.generation {
             return None;
@@ -89,7 +89,7 @@ impl<T> Slab<T> {
 
     /// The entry of a key, to change it.
     #[inline]
-    pub fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
         let place = self.slots.get_mut(key.slot as usize)?;
         if place.generation == key.generation { place.entry.as_mut() } else { None }
     }
@@ -97,22 +97,14 @@ impl<T> Slab<T> {
     /// The entry of a key.
     #[inline]
     #[must_use]
-    pub fn get(&self, key: Key<T>) -> Option<&T> {
+    pub(crate) fn get(&self, key: Key<T>) -> Option<&T> {
         let place = self.slots.get(key.slot as usize)?;
         if place.generation == key.generation { place.entry.as_ref() } else { None }
     }
 
-    /// All living entries, by slot.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key<T>, &mut T)> {
-        self.slots.iter_mut().zip(0..).filter_map(|(place, slot)| {
-            let key = Key { slot, generation: place.generation, of: PhantomData };
-            Some((key, place.entry.as_mut()?))
-        })
-    }
-
     /// The key of the living entry in `slot`, for loops that change other things on the way.
     #[must_use]
-    pub fn key_at(&self, slot: usize) -> Option<Key<T>> {
+    pub(crate) fn key_at(&self, slot: usize) -> Option<Key<T>> {
         let place = self.slots.get(slot)?;
         place.entry.as_ref()?;
         let slot = u32::try_from(slot).ok()?;
@@ -121,19 +113,19 @@ impl<T> Slab<T> {
 
     /// One past the highest slot ever used; see [`Slab::key_at`].
     #[must_use]
-    pub fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.slots.len()
     }
 
     /// How many entries live.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
     /// No entry lives.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }

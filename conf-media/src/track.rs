@@ -1,6 +1,6 @@
 //! One published track: its encodings with their recent packets, and who receives it.
 
-pub mod ring;
+pub(crate) mod ring;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use ring::Ring;
 
 /// What a shard knows of one track.
 #[derive(Debug)]
-pub struct Track {
+pub(crate) struct Track {
     pub(crate) id: TrackId,
     pub(crate) publisher: Key<Peer>,
     pub(crate) publication: Publication,
@@ -144,7 +144,7 @@ impl Encoding {
 }
 
 /// At most one keyframe request of an encoding in this time.
-pub const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
+pub(crate) const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 /// More than a second of Opus.
 const AUDIO_SLOTS: usize = 64;
 /// Several seconds of a small picture.

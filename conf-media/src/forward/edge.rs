@@ -16,7 +16,7 @@ use super::rewrite::{Rewriter, Splice};
 
 /// One track at one subscriber.
 #[derive(Debug)]
-pub struct Edge {
+pub(crate) struct Edge {
     pub(crate) track: Key<Track>,
     pub(crate) subscriber: Key<Peer>,
     pub(crate) subscription: Subscription,

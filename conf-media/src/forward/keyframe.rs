@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// The gate of one encoding.
 #[derive(Clone, Debug)]
-pub struct KeyframeGate {
+pub(crate) struct KeyframeGate {
     interval: Duration,
     wanted: bool,
     open_at: Option<Instant>,
@@ -20,29 +20,29 @@ pub struct KeyframeGate {
 
 /// The publisher is to be asked for a keyframe now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AskPublisher;
+pub(crate) struct AskPublisher;
 
 impl KeyframeGate {
     /// At most one request per `interval`.
     #[must_use]
-    pub fn new(interval: Duration) -> Self {
+    pub(crate) fn new(interval: Duration) -> Self {
         Self { interval, wanted: false, open_at: None, ready: false }
     }
 
     /// A subscriber needs a keyframe.
-    pub fn request(&mut self, now: Instant) {
+    pub(crate) fn request(&mut self, now: Instant) {
         self.wanted = true;
         self.handle_timeout(now);
     }
 
     /// A keyframe came: whoever waited has it.
-    pub fn arrived(&mut self) {
+    pub(crate) fn arrived(&mut self) {
         self.wanted = false;
         self.ready = false;
     }
 
     /// Time passed.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.wanted && self.open_at.is_none_or(|at| now >= at) {
             self.ready = true;
             self.open_at = Some(now + self.interval);
@@ -50,13 +50,13 @@ impl KeyframeGate {
     }
 
     /// What to do; call until `None`.
-    pub fn poll(&mut self) -> Option<AskPublisher> {
+    pub(crate) fn poll(&mut self) -> Option<AskPublisher> {
         std::mem::take(&mut self.ready).then_some(AskPublisher)
     }
 
     /// When to call [`KeyframeGate::handle_timeout`]; `None` while nobody waits.
     #[must_use]
-    pub fn timeout(&self) -> Option<Instant> {
+    pub(crate) fn timeout(&self) -> Option<Instant> {
         if self.wanted { self.open_at } else { None }
     }
 }

@@ -7,18 +7,18 @@
 use std::time::{Duration, Instant};
 
 /// Most encodings of one track; browsers send three.
-pub const MAX_ENCODINGS: usize = 4;
+pub(crate) const MAX_ENCODINGS: usize = 4;
 
 /// What is known of the encodings of one track, lowest first.
 #[derive(Clone, Debug, Default)]
-pub struct Layers {
+pub(crate) struct Layers {
     last: [Option<Instant>; MAX_ENCODINGS],
     best: Option<usize>,
 }
 
 impl Layers {
     /// A packet of an encoding came; `true` if another one is now the best.
-    pub fn handle(&mut self, now: Instant, encoding: usize) -> bool {
+    pub(crate) fn handle(&mut self, now: Instant, encoding: usize) -> bool {
         if let Some(last) = self.last.get_mut(encoding) {
             *last = Some(now);
         }
@@ -35,13 +35,13 @@ impl Layers {
 
     /// The encoding to forward; `None` before the first packet.
     #[must_use]
-    pub fn best(&self) -> Option<usize> {
+    pub(crate) fn best(&self) -> Option<usize> {
         self.best
     }
 
     /// Whether an encoding had a packet within [`QUIET`].
     #[must_use]
-    pub fn is_live(&self, encoding: usize, now: Instant) -> bool {
+    pub(crate) fn is_live(&self, encoding: usize, now: Instant) -> bool {
         !self.is_dead(encoding, now)
     }
 
@@ -56,7 +56,7 @@ impl Layers {
 }
 
 /// Silence after which an encoding counts as stopped, when another one goes on.
-pub const QUIET: Duration = Duration::from_millis(1200);
+pub(crate) const QUIET: Duration = Duration::from_millis(1200);
 
 #[cfg(test)]
 mod tests {

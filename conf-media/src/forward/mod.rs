@@ -7,12 +7,12 @@
 //! asked for one, through the gate of the encoding.
 
 mod edge;
-pub mod keyframe;
-pub mod layers;
+pub(crate) mod keyframe;
+pub(crate) mod layers;
 mod mapping;
-pub mod resend;
-pub mod rewrite;
-pub mod speaker;
+pub(crate) mod resend;
+pub(crate) mod rewrite;
+pub(crate) mod speaker;
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::time::Now;
 use crate::track::ring::Stored;
 use crate::track::{Encoding, Track};
 
-pub use edge::Edge;
+pub(crate) use edge::Edge;
 use edge::Rewritten;
 use rewrite::Splice;
 

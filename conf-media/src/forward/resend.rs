@@ -14,7 +14,7 @@ use crate::codec::vp8::Numbers;
 
 /// The packets that one edge sent lately.
 #[derive(Debug)]
-pub struct Record {
+pub(crate) struct Record {
     sent: Vec<Sent>,
     epochs: [Epoch; EPOCHS],
     epoch: u8,
@@ -23,7 +23,7 @@ pub struct Record {
 
 /// What all packets between two changes of source have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     /// Where the packets are.
     pub encoding: usize,
     /// What was added to their timestamps.
@@ -49,7 +49,7 @@ struct Sent {
 
 /// A packet to be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Again {
+pub(crate) struct Again {
     /// Low 32 bits of its number in the ring.
     pub source: u32,
     /// Its VP8 numbers, where it has some.
@@ -61,7 +61,7 @@ pub struct Again {
 impl Record {
     /// Remembers the last `packets`, a power of two.
     #[must_use]
-    pub fn new(packets: usize) -> Self {
+    pub(crate) fn new(packets: usize) -> Self {
         Self {
             sent: vec![EMPTY; packets.next_power_of_two()],
             epochs: [Epoch::default(); EPOCHS],
@@ -71,7 +71,7 @@ impl Record {
     }
 
     /// From now on packets are rewritten like this.
-    pub fn begin(&mut self, epoch: Epoch) {
+    pub(crate) fn begin(&mut self, epoch: Epoch) {
         self.epoch = (self.epoch + 1) % u8::try_from(EPOCHS).unwrap_or(1);
         let number = self.epoch;
         // The place is used again: what belonged to the epoch before it is forgotten.
@@ -84,7 +84,7 @@ impl Record {
     }
 
     /// A packet of the ring was sent under a number.
-    pub fn push(&mut self, out: u16, source: u64, numbers: Numbers) {
+    pub(crate) fn push(&mut self, out: u16, source: u64, numbers: Numbers) {
         let epoch = self.epoch;
         let source = low(source);
         if let Some(place) = self.place(out) {
@@ -94,7 +94,7 @@ impl Record {
 
     /// A subscriber asks for a number. `None` if it was never sent, is forgotten, was sent again
     /// less than `damping` ago, or too often.
-    pub fn ask(&mut self, now: Instant, out: u16, damping: Duration) -> Option<Again> {
+    pub(crate) fn ask(&mut self, now: Instant, out: u16, damping: Duration) -> Option<Again> {
         let began = *self.began.get_or_insert(now);
         let at = milliseconds(now.saturating_duration_since(began));
         let damping = milliseconds(damping);
@@ -113,12 +113,12 @@ impl Record {
     }
 
     /// Nothing of what was sent will be sent again.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.sent.fill(EMPTY);
     }
 
     /// The packets of an encoding are gone, others will have their numbers.
-    pub fn forget(&mut self, encoding: usize) {
+    pub(crate) fn forget(&mut self, encoding: usize) {
         let epochs = self.epochs;
         for sent in &mut self.sent {
             let epoch = epochs.get(usize::from(sent.epoch));
@@ -136,7 +136,7 @@ impl Record {
 
 /// The low 32 bits of a number.
 #[must_use]
-pub fn low(number: u64) -> u32 {
+pub(crate) fn low(number: u64) -> u32 {
     u32::try_from(number & u64::from(u32::MAX)).unwrap_or_default()
 }
 

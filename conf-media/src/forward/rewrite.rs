@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The numbering of one edge.
 #[derive(Clone, Debug)]
-pub struct Rewriter {
+pub(crate) struct Rewriter {
     /// First packet of the present source that belongs to the stream; older ones are not sent.
     start: u64,
     /// What is added to a sequence number of the present source.
@@ -28,7 +28,7 @@ pub struct Rewriter {
 
 /// One sender report's pair of clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SenderClock {
+pub(crate) struct SenderClock {
     /// NTP format: seconds since 1900 in the upper half.
     pub ntp: u64,
     /// The same moment in RTP ticks.
@@ -40,7 +40,7 @@ impl SenderClock {
     ///
     /// `None` if the two reports are further apart than reports of one publisher can be.
     #[must_use]
-    pub fn translate(self, other: Self, timestamp: u32, clock_rate: u32) -> Option<u32> {
+    pub(crate) fn translate(self, other: Self, timestamp: u32, clock_rate: u32) -> Option<u32> {
         let apart = other.ntp.wrapping_sub(self.ntp).cast_signed();
         if apart.unsigned_abs() > MAX_APART_SECONDS << 32 {
             return None;
@@ -54,7 +54,7 @@ impl SenderClock {
 
 /// A source as a change to it sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Splice {
+pub(crate) struct Splice {
     /// First packet of the new source to be sent, unwrapped.
     pub sequence: u64,
     /// Its timestamp.
@@ -68,7 +68,7 @@ pub struct Splice {
 impl Rewriter {
     /// A stream whose first packet will have the sequence number after `last`.
     #[must_use]
-    pub fn new(last: u16) -> Self {
+    pub(crate) fn new(last: u16) -> Self {
         Self {
             start: 0,
             offset: 0,
@@ -83,7 +83,7 @@ impl Rewriter {
     }
 
     /// The stream goes on with another source, or with the same one after a pause.
-    pub fn splice(&mut self, now: Instant, splice: Splice) {
+    pub(crate) fn splice(&mut self, now: Instant, splice: Splice) {
         self.start = splice.sequence;
         self.offset = self.last.wrapping_add(1).wrapping_sub(splice.sequence);
         self.skips = 0;
@@ -97,7 +97,7 @@ impl Rewriter {
     /// The outgoing sequence number of a packet of the present source; `None` if it is older than
     /// the source's first packet in this stream, or was left out.
     #[must_use]
-    pub fn sequence(&self, sequence: u64) -> Option<u64> {
+    pub(crate) fn sequence(&self, sequence: u64) -> Option<u64> {
         if sequence < self.start {
             return None;
         }
@@ -111,12 +111,12 @@ impl Rewriter {
 
     /// The outgoing timestamp of a packet of the present source.
     #[must_use]
-    pub fn timestamp(&self, timestamp: u32) -> u32 {
+    pub(crate) fn timestamp(&self, timestamp: u32) -> u32 {
         timestamp.wrapping_add(self.timestamp_offset)
     }
 
     /// A packet was sent with these numbers.
-    pub fn sent(&mut self, now: Instant, sequence: u64, timestamp: u32) {
+    pub(crate) fn sent(&mut self, now: Instant, sequence: u64, timestamp: u32) {
         if sequence > self.last {
             self.last = sequence;
             self.last_timestamp = timestamp;
@@ -126,7 +126,7 @@ impl Rewriter {
 
     /// A packet of the present source is left out, and the following close up. Only the newest
     /// packet can be left out without a gap; `false` if it is not.
-    pub fn skip(&mut self, sequence: u64) -> bool {
+    pub(crate) fn skip(&mut self, sequence: u64) -> bool {
         if sequence < self.start || self.sequence(sequence).is_none_or(|out| out <= self.last) {
             return false;
         }
@@ -140,7 +140,7 @@ impl Rewriter {
 
     /// Highest sequence number sent so far, unwrapped.
     #[must_use]
-    pub fn last(&self) -> u64 {
+    pub(crate) fn last(&self) -> u64 {
         self.last
     }
 

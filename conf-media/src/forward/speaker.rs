@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The level of one audio track.
 #[derive(Clone, Debug)]
-pub struct Speaker {
+pub(crate) struct Speaker {
     /// Smoothed, in dB below full scale.
     below_full: f32,
     loud_at: Option<Instant>,
@@ -22,7 +22,7 @@ pub struct Speaker {
 
 /// How loud a track is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Loudness {
+pub(crate) struct Loudness {
     /// 0 silence to 1 full scale, linear.
     pub level: f32,
     /// Speaking, or within a pause between words.
@@ -32,7 +32,7 @@ pub struct Loudness {
 impl Speaker {
     /// A silent track.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             below_full: SILENCE,
             loud_at: None,
@@ -44,7 +44,7 @@ impl Speaker {
     }
 
     /// A packet came with this header-extension value.
-    pub fn handle(&mut self, now: Instant, extension: &[u8]) {
+    pub(crate) fn handle(&mut self, now: Instant, extension: &[u8]) {
         let Some(first) = extension.first() else { return };
         let below_full = f32::from(first & 0x7f);
         let weight = if below_full < self.below_full { ATTACK } else { RELEASE };
@@ -56,7 +56,7 @@ impl Speaker {
     }
 
     /// Time passed: without packets (discontinuous transmission) a track falls silent here.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
         if self.loud_at.is_some_and(|at| now >= at + HOLD) {
             self.loud_at = None;
             self.below_full = SILENCE;
@@ -65,7 +65,7 @@ impl Speaker {
     }
 
     /// What to report; call until `None`.
-    pub fn poll(&mut self) -> Option<Loudness> {
+    pub(crate) fn poll(&mut self) -> Option<Loudness> {
         let loudness = self.pending.take()?;
         self.reported = loudness;
         Some(loudness)
@@ -73,7 +73,7 @@ impl Speaker {
 
     /// When to call [`Speaker::handle_timeout`]; `None` while the track is silent and that is told.
     #[must_use]
-    pub fn timeout(&self) -> Option<Instant> {
+    pub(crate) fn timeout(&self) -> Option<Instant> {
         let untold = self.speaking != self.reported.speaking;
         let report = self.report_from.filter(|_| untold && self.pending.is_none());
         self.loud_at.map(|at| at + HOLD).into_iter().chain(report).min()
@@ -106,9 +106,9 @@ fn linear(below_full: f32) -> f32 {
 }
 
 /// A pause between words is no end of speech.
-pub const HOLD: Duration = Duration::from_millis(600);
+pub(crate) const HOLD: Duration = Duration::from_millis(600);
 /// At most one report of a track in this time.
-pub const SPACING: Duration = Duration::from_millis(300);
+pub(crate) const SPACING: Duration = Duration::from_millis(300);
 const SILENCE: f32 = 127.0;
 /// Louder than this is speech; what a headset picks up of a quiet room is at 50 to 70.
 const SPEAKING: f32 = 40.0;

@@ -116,11 +116,6 @@ impl MissingPackets {
         self.waiting.len()
     }
 
-    /// Sets the time between two requests for the same packet, from now on.
-    pub fn set_interval(&mut self, interval: Duration) {
-        self.how.interval = interval;
-    }
-
     /// Forgets what is missing: the source was paused or started again.
     pub fn reset(&mut self) {
         self.waiting.clear();

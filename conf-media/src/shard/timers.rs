@@ -175,7 +175,9 @@ fn ask(
         if std::mem::replace(&mut encoding.given_up, given_up) < given_up {
             encoding.gate.request(now.mono); // its picture is broken for everybody
         }
-        encoding.gate.handle_timeout(now.mono);
+        if encoding.gate.timeout().is_some_and(|at| now.mono >= at) {
+            encoding.gate.handle_timeout(now.mono);
+        }
         // A still screen sends nothing, and is asked; a layer that stopped is not.
         let answers = best == Some(index) || track.layers.is_live(index, now.mono);
         while encoding.gate.poll().is_some() {

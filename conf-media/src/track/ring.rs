@@ -8,7 +8,7 @@ use crate::rtp::View;
 
 /// A ring of slots, indexed by the unwrapped sequence number.
 #[derive(Debug)]
-pub struct Ring {
+pub(crate) struct Ring {
     bytes: Vec<u8>,
     slots: Vec<Slot>,
     capacity: u64,
@@ -26,7 +26,7 @@ struct Slot {
 
 /// What was read from a packet when it came.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Offsets and header fields.
     pub view: View,
     /// What its payload is.
@@ -35,7 +35,7 @@ pub struct Entry {
 
 /// A packet in the ring.
 #[derive(Clone, Copy, Debug)]
-pub struct Stored<'a> {
+pub(crate) struct Stored<'a> {
     /// Unwrapped.
     pub sequence: u64,
     /// The whole packet, opened.
@@ -46,7 +46,7 @@ pub struct Stored<'a> {
 
 /// What became of a packet that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub(crate) enum Kept {
     /// It is the newest.
     Newest,
     /// It filled a gap.
@@ -61,17 +61,17 @@ pub enum Kept {
 
 impl Ring {
     /// Longest packet that is kept; what fits one Ethernet frame.
-    pub const SLOT_BYTES: usize = 1500;
+    pub(crate) const SLOT_BYTES: usize = 1500;
 
     /// An empty ring of `capacity` packets (a power of two); no memory yet.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         let capacity = capacity.next_power_of_two() as u64;
         Self { bytes: Vec::new(), slots: Vec::new(), capacity, newest: None, keyframe: None }
     }
 
     /// Copies a packet in.
-    pub fn insert(&mut self, sequence: u64, packet: &[u8], entry: Entry) -> Kept {
+    pub(crate) fn insert(&mut self, sequence: u64, packet: &[u8], entry: Entry) -> Kept {
         if packet.len() > Self::SLOT_BYTES {
             return Kept::Oversized;
         }
@@ -100,7 +100,7 @@ impl Ring {
     }
 
     /// Forgets all packets, keeps the memory: the source began anew.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for slot in &mut self.slots {
             *slot = EMPTY;
         }
@@ -111,7 +111,7 @@ impl Ring {
     /// The packet with this number, if it is still there.
     #[inline]
     #[must_use]
-    pub fn get(&self, sequence: u64) -> Option<Stored<'_>> {
+    pub(crate) fn get(&self, sequence: u64) -> Option<Stored<'_>> {
         let index = self.index(sequence);
         let slot = self.slots.get(index)?;
         if slot.sequence != sequence {
@@ -124,7 +124,7 @@ impl Ring {
 
     /// The packet with these low 32 bits of its number, counted back from the newest.
     #[must_use]
-    pub fn get_recent(&self, low: u32) -> Option<Stored<'_>> {
+    pub(crate) fn get_recent(&self, low: u32) -> Option<Stored<'_>> {
         let newest = self.newest?;
         let back = crate::forward::resend::low(newest).wrapping_sub(low);
         self.get(newest.checked_sub(u64::from(back))?)
@@ -132,13 +132,13 @@ impl Ring {
 
     /// The newest packet's number.
     #[must_use]
-    pub fn newest(&self) -> Option<u64> {
+    pub(crate) fn newest(&self) -> Option<u64> {
         self.newest
     }
 
     /// Where the latest keyframe begins, if it and all packets after it are there, at most `most`.
     #[must_use]
-    pub fn keyframe(&self, most: u64) -> Option<u64> {
+    pub(crate) fn keyframe(&self, most: u64) -> Option<u64> {
         let (keyframe, newest) = (self.keyframe?, self.newest?);
         if newest - keyframe >= self.capacity.min(most) {
             return None;
