@@ -1,13 +1,27 @@
 //! The media engine of `conf`: how a packet travels from one publisher to many subscribers.
 //!
 //! ```text
-//!  net/batch ──► shard ──► srtp::Opener ──► track (ring) ──► forward (layer, rewrite per edge)
-//!  (recvmmsg)    peer by    in place         │                  │
-//!                address                     │                  ▼
-//!                  │                         └── resend ──► egress (copy once, srtp::Sealer in place)
-//!                  │                                            │
-//!                  └── DTLS, SCTP ──► net/control           net/batch (sendmmsg)
+//!  net/batch ─► shard/receive ─► srtp/open ─► track/ring ─► forward ─► egress ─► net/batch
+//!  (recvmmsg,   peer by          in place     once for      layer,     copied    (sendmmsg)
+//!   ingress)    address                       everybody     rewrite    once and
+//!                    │                            │         per edge   sealed
+//!                    │                            └─► forward/resend ────┘
+//!                    └─► net/worker: DTLS (dtls), data channels (data)
 //! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | wishes and reports: [`command::Command`], [`command::Event`] | [`command`] |
+//! | a meeting's peers, tracks and subscriptions; wishes become commands | [`room`] |
+//! | the machine of one media thread | [`shard`]: `receive` packets, `feedback` of peers, `timers`, `commands` |
+//! | one remote: path, keys, which source is which encoding | `peer`, `peer/sources` |
+//! | one published track: encodings, recent packets | `track`, `track/ring` |
+//! | one track at one subscriber | `forward/edge`; its numbers `rewrite`, its payload types `mapping` |
+//! | which layer, when a keyframe, what again, who speaks | `forward/{layers,keyframe,resend,speaker}` |
+//! | what is read and written, packet by packet | [`rtp`], [`rtcp`], [`codec`], [`seq`], [`srtp`], [`stun`], [`ice`] |
+//! | handshakes and data channels | [`dtls`], [`data`] |
+//! | session descriptions, signalling | [`sdp`], `signal` |
+//! | batches of datagrams; counters | [`ingress`], [`egress`], [`stats`] |
 //!
 //! The core is sans-IO: no clock, no socket, no thread, no lock. Every machine has the same verbs:
 //! `handle(now, Input)`, `handle_timeout(now)`, `poll()` until `None`, `timeout()`. The feature
@@ -20,6 +34,7 @@ pub mod dtls;
 pub mod egress;
 mod forward;
 pub mod ice;
+pub mod ingress;
 #[cfg(feature = "net")]
 pub mod net;
 mod peer;

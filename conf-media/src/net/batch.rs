@@ -19,7 +19,8 @@ use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrLike, SockaddrStorage, re
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{NetError, address, canonical, for_socket};
-use crate::egress::{RunView, RxBatch, TxBatch};
+use crate::egress::{RunView, TxBatch};
+use crate::ingress::RxBatch;
 use crate::time::Now;
 
 /// Both clocks, read once for a batch.

@@ -17,7 +17,8 @@ use socket2::Socket;
 
 use super::{Events, NetError, batch, worker};
 use crate::command::Command;
-use crate::egress::{RxBatch, TxBatch};
+use crate::egress::TxBatch;
+use crate::ingress::RxBatch;
 use crate::shard::{Input, Output, Shard, ShardConfig};
 use crate::stats::Mirror;
 

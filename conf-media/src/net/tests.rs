@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::egress::{Destination, RxBatch, TxBatch};
+use crate::egress::{Destination, TxBatch};
+use crate::ingress::RxBatch;
 
 fn loopback() -> MediaConfig {
     MediaConfig { listen: "127.0.0.1:0".parse().unwrap(), advertise: Vec::new(), seed: 7 }

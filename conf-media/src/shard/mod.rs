@@ -18,8 +18,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::command::{Command, Event, PeerId, TrackId};
-use crate::egress::{RxBatch, TxBatch};
+use crate::egress::TxBatch;
 use crate::forward::{Downstream, Edge};
+use crate::ingress::RxBatch;
 use crate::peer::Peer;
 use crate::slab::{Key, Slab};
 use crate::stats::{Counters, DropReason};
