@@ -1,11 +1,25 @@
 /** Builds the client: one small page for joining, one chunk for the meeting, everything from our own origin. */
 import { svelte } from '@sveltejs/vite-plugin-svelte';
+import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const server = process.env.CONF_SERVER ?? 'http://127.0.0.1:8080';
 
+/** The letters of most names come with the page: words that change their font later would move what is below. */
+const fontFirst: Plugin = {
+  name: 'font-first',
+  transformIndexHtml: {
+    order: 'post',
+    handler: (_, { bundle }) => {
+      const font = Object.keys(bundle ?? {}).find((file) => /inter-latin-wght-normal.*\.woff2$/.test(file));
+      if (!font) return [];
+      return [{ tag: 'link', attrs: { rel: 'preload', as: 'font', type: 'font/woff2', href: `/${font}`, crossorigin: '' }, injectTo: 'head' }];
+    },
+  },
+};
+
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), fontFirst],
   resolve: process.env.VITEST ? { conditions: ['browser'] } : undefined,
   build: {
     // light-dark() must reach the browser untouched: the dark stage inside a light page depends on it.

@@ -1,7 +1,7 @@
 /**
- * Takes pictures of every story at three sizes and in both themes, and asks axe about each.
+ * Takes pictures of every story at several sizes and in both themes, and asks axe about each.
  *
- *   npm run look -- [--out DIR] [--only TEXT]     (needs a Chromium: CHROMIUM=/path, default /usr/bin/chromium)
+ *   npm run look -- [--out DIR] [--only PATTERN] [--lang en] [--forced]     (needs a Chromium: CHROMIUM=/path, default /usr/bin/chromium)
  */
 import { mkdirSync } from 'node:fs';
 import AxeBuilder from '@axe-core/playwright';
@@ -13,10 +13,13 @@ const argument = (name, fallback) => {
   return at > 0 ? process.argv[at + 1] : fallback;
 };
 const out = argument('--out', 'test-results/look');
-const only = argument('--only', '');
+const only = new RegExp(argument('--only', ''));
+const language = argument('--lang', 'de');
+const forced = process.argv.includes('--forced');
 mkdirSync(out, { recursive: true });
 
-const SIZES = { phone: [360, 740], tablet: [768, 1024], desk: [1440, 900] };
+/** `zoom` is 1280×1024 at 400 %. */
+const SIZES = { phone: [360, 740], tablet: [768, 1024], desk: [1440, 900], wide: [1280, 800], landscape: [740, 360], zoom: [320, 256] };
 const STORIES = {
   start: 'story=start',
   prejoin: 'story=prejoin',
@@ -40,6 +43,8 @@ const STORIES = {
   help: 'story=meeting&n=4&click=more,open-help',
   truth: 'story=meeting&n=4&click=truth',
   trouble: 'story=meeting&n=4&link=lost&blocked&toast',
+  talking: 'story=meeting&n=3&muted&talking',
+  silent: 'story=meeting&n=3&video&silent&denied',
   rtl: 'story=meeting&n=5&video&rtl&click=toggle-chat',
 };
 
@@ -52,13 +57,13 @@ const browser = await chromium.launch({
 let found = 0;
 for (const theme of ['light', 'dark']) {
   for (const [size, [width, height]] of Object.entries(SIZES)) {
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: 'de-DE', hasTouch: size === 'phone', reducedMotion: 'reduce' });
+    const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale: language, hasTouch: size === 'phone', reducedMotion: 'reduce', forcedColors: forced ? 'active' : 'none' });
     const page = await context.newPage();
     page.on('pageerror', (error) => (console.log(`ERROR ${error.message}`), (found += 1)));
     for (const [name, query] of Object.entries(STORIES)) {
       const label = `${name}-${size}-${theme}`;
-      if (!label.includes(only)) continue;
-      await page.goto(`http://localhost:5199/stories.html?${query}&theme=${theme}`);
+      if (!only.test(label)) continue;
+      await page.goto(`http://localhost:5199/stories.html?${query}&theme=${theme}&lang=${language}`);
       await page.waitForLoadState('networkidle');
       await page.waitForTimeout(query.includes('click') ? 700 : 350);
       await page.screenshot({ path: `${out}/${label}.png` });

@@ -1,13 +1,12 @@
 /** How a visit to a room can be over, and what the server said about it. */
 import type { ApiError } from './api';
-import type { Key } from './i18n.svelte';
 import type { EndReason } from './wire';
 
 export type After =
   | { kind: 'left' | 'removed' | 'replaced' | 'lost' | 'version' | 'missing' | 'nowhere' }
   | { kind: 'ended'; reason: EndReason }
   | { kind: 'full'; limit: number }
-  | { kind: 'failed'; words: Key; code: string };
+  | { kind: 'failed'; error: ApiError };
 
 /** The page for a refused room or join, if it deserves a page of its own. */
 export function afterError(error: ApiError): After {
@@ -16,9 +15,7 @@ export function afterError(error: ApiError): After {
       return { kind: 'missing' };
     case 'meeting_full':
       return { kind: 'full', limit: error.limit ?? 0 };
-    case 'offline':
-      return { kind: 'failed', words: 'error_offline', code: 'offline' };
     default:
-      return { kind: 'failed', words: 'error_unexpected', code: error.code };
+      return { kind: 'failed', error };
   }
 }

@@ -19,6 +19,7 @@ class Notices {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   toast(text: string, tone: Toast['tone'] = 'info'): void {
+    this.say(text);
     if (this.toasts.some((toast) => toast.text === text)) return;
     const id = (this.#next += 1);
     this.toasts = [...this.toasts.slice(1 - MOST), { id, text, tone }];
@@ -29,13 +30,16 @@ class Notices {
     this.toasts = this.toasts.filter((toast) => toast.id !== id);
   }
 
+  /** For the ear only. The region is emptied first: the same words twice would not be read again. */
   say(text: string): void {
-    this.polite = text;
+    this.polite = '';
+    setTimeout(() => (this.polite = text), SAY_MS);
   }
 
   /** Only for what must not wait: I am muted, I am being removed. */
   alert(text: string): void {
-    this.assertive = text;
+    this.assertive = '';
+    setTimeout(() => (this.assertive = text), SAY_MS);
   }
 
   /** Collects for a moment, then says it in one sentence. */
@@ -52,12 +56,13 @@ class Notices {
       return t(kind, { count: kind === 'live_chat' ? names.length : distinct.length, names: list(shown) });
     });
     this.#bundles.clear();
-    this.polite = sentences.join('. ');
+    this.say(sentences.join('. '));
   }
 }
 
 export const notices = new Notices();
 
 const MOST = 3;
+const SAY_MS = 60;
 const SHOWN_MS = 6_000;
 const BUNDLE_MS = 1_500;
