@@ -11,12 +11,13 @@ import {
   LocalAudioTrack,
   LocalVideoTrack,
   LogLevel,
+  LoggerNames,
   Room,
   RoomEvent,
   Track,
   VideoPresets,
-  setLogLevel,
   type Participant,
+  getLogger,
 } from 'livekit-client';
 import { SvelteMap } from 'svelte/reactivity';
 import { problem, type Kind, type Problem } from './devices.svelte';
@@ -304,7 +305,8 @@ function ideal(id: string | undefined): ConstrainDOMString | undefined {
 }
 
 // The library's lines name participants; nobody reads a browser's console for us.
-setLogLevel(import.meta.env.DEV ? LogLevel.warn : LogLevel.silent);
+// A default level, as a set one is written to the browser's storage, or to a cookie where that fails.
+for (const name of Object.values(LoggerNames)) getLogger(name).setDefaultLevel(import.meta.env.DEV ? LogLevel.warn : LogLevel.silent);
 
 /** Stands for our own identity until the room has told it. */
 export const ME = '';
