@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::command::PeerId;
 use crate::egress::Destination;
 use crate::forward::Edge;
+use crate::forward::rewrite::Stopped;
 use crate::ice;
 use crate::rtcp::TransportRecorder;
 use crate::slab::Key;
@@ -44,12 +45,11 @@ pub(crate) struct Upstream {
     pub(crate) report_at: Option<Instant>,
 }
 
-/// Where a synchronisation source stopped, so that another edge with it goes on behind: a
-/// sequence number must never be sealed twice with different content.
+/// A source of ours that ended, and where.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Finished {
-    pub(crate) ssrc: u32,
-    pub(crate) last: u16,
+struct Finished {
+    ssrc: u32,
+    stopped: Stopped,
 }
 
 impl Peer {
@@ -110,18 +110,18 @@ impl Peer {
         Some(Destination { slot: self.slot, address })
     }
 
-    /// A source of ours towards it ends with this sequence number.
-    pub(crate) fn finish(&mut self, ssrc: u32, last: u16) {
+    /// A source of ours towards it ends here.
+    pub(crate) fn finish(&mut self, ssrc: u32, stopped: Stopped) {
         self.finished.retain(|finished| finished.ssrc != ssrc);
         if self.finished.len() >= MAX_FINISHED {
             self.finished.remove(0);
         }
-        self.finished.push(Finished { ssrc, last });
+        self.finished.push(Finished { ssrc, stopped });
     }
 
-    /// The last sequence number sealed with a source that ended.
-    pub(crate) fn resume(&self, ssrc: u32) -> Option<u16> {
-        self.finished.iter().find(|finished| finished.ssrc == ssrc).map(|finished| finished.last)
+    /// Where a source stopped that ended.
+    pub(crate) fn resume(&self, ssrc: u32) -> Option<Stopped> {
+        self.finished.iter().find(|finished| finished.ssrc == ssrc).map(|finished| finished.stopped)
     }
 }
 

@@ -93,6 +93,25 @@ fn a_check_from_another_peer_s_address_does_not_take_it_over() {
     assert!(lab.datagram(address, &forged).is_ok());
 }
 
+#[test]
+fn time_goes_on_when_a_subscriber_comes_back_to_its_section() {
+    let (mut lab, ada, bob, mut camera) = call();
+    camera.step(&mut lab, ada, true);
+    // Another source with another clock: its timestamps are rewritten from now on.
+    let mut other = Camera { ssrc: 7000, timestamp: 3_000_000_000, ..camera };
+    other.step(&mut lab, ada, true);
+    let before = lab.received(bob).last().unwrap().view;
+    let (track, peer) = (TrackId(1), lab.id(bob));
+    lab.command(Command::Unsubscribe { track, peer }).unwrap();
+    (0..24).for_each(|_| other.step(&mut lab, ada, false));
+    lab.subscribe(bob, 1, subscription("3", 900));
+    other.step(&mut lab, ada, true);
+    let after = lab.received(bob)[0].view;
+    assert_eq!(after.sequence, before.sequence.wrapping_add(1));
+    let ticks = after.timestamp.wrapping_sub(before.timestamp);
+    assert!((89_000..=91_000).contains(&ticks), "{ticks} ticks for a second");
+}
+
 /// What a publisher was told about a source.
 fn reports(compounds: &[Vec<u8>], of: u32) -> Vec<ReportBlock> {
     let packets = compounds.iter().flat_map(|compound| rtcp::walk(compound).flatten());

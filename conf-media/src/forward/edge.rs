@@ -12,7 +12,7 @@ use crate::track::ring::Stored;
 
 use super::mapping::{CARRIED, Carry, ExtensionMap, Format, formats, renumber};
 use super::resend::{Again, Epoch, Record};
-use super::rewrite::{Rewriter, Splice};
+use super::rewrite::{Rewriter, Splice, Stopped};
 
 /// One track at one subscriber.
 #[derive(Debug)]
@@ -75,16 +75,16 @@ impl Rewritten {
 }
 
 impl Edge {
-    /// An edge that waits; its first packet follows the sequence numbers in `last`: of media and
-    /// of retransmissions.
+    /// An edge that waits; it continues what was sent `before`: where its media stopped, and the last
+    /// number of its retransmissions.
     pub(crate) fn new(
         track: (Key<Track>, &Publication),
         subscriber: Key<Peer>,
         subscription: Subscription,
-        last: (u16, u16),
+        before: (Stopped, u16),
     ) -> Self {
         let (track, publication) = track;
-        let (last, last_repair) = last;
+        let (before, last_repair) = before;
         let mut edge = Self {
             track,
             subscriber,
@@ -94,7 +94,7 @@ impl Edge {
             formats: Vec::new(),
             extensions: ExtensionMap::default(),
             stream: Stream {
-                rewriter: Rewriter::new(last),
+                rewriter: Rewriter::new(before),
                 vp8: vp8::Rewriter::new(),
                 epoch: Epoch::default(),
                 frame: None,
@@ -258,9 +258,10 @@ impl Edge {
         self.stream.epoch.timestamp_offset
     }
 
-    /// Last sequence numbers of media and retransmissions.
-    pub(crate) fn last_sequences(&self) -> (u16, u16) {
-        (low_16(self.stream.rewriter.last()), self.stream.repair_sequence)
+    /// Where media and retransmissions are now.
+    pub(crate) fn stopped(&self) -> (Stopped, Stopped) {
+        let repair = Stopped { sequence: self.stream.repair_sequence, time: None };
+        (self.stream.rewriter.stopped(), repair)
     }
 
     /// Most bytes that a packet of `len` bytes can have when it leaves, without its seal.

@@ -26,6 +26,16 @@ pub(crate) struct Rewriter {
     last_at: Option<Instant>,
 }
 
+/// Where a stream stopped that another edge may continue under the same source: sequence numbers
+/// must not be sealed twice, and a receiver expects time to go on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stopped {
+    /// The last sequence number.
+    pub(crate) sequence: u16,
+    /// The last timestamp and when it was sent; `None` before the first packet.
+    pub(crate) time: Option<(u32, Instant)>,
+}
+
 /// One sender report's pair of clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SenderClock {
@@ -66,19 +76,20 @@ pub(crate) struct Splice {
 }
 
 impl Rewriter {
-    /// A stream whose first packet will have the sequence number after `last`.
+    /// A stream whose first packet follows where it stopped before.
     #[must_use]
-    pub(crate) fn new(last: u16) -> Self {
+    pub(crate) fn new(before: Stopped) -> Self {
+        let (last_timestamp, last_at) = before.time.unzip();
         Self {
             start: 0,
             offset: 0,
             // Far from zero, so that packets from before the start can be numbered too.
-            last: (1 << 32) | u64::from(last),
+            last: (1 << 32) | u64::from(before.sequence),
             skipped: [0; SKIPS],
             skips: 0,
             timestamp_offset: 0,
-            last_timestamp: 0,
-            last_at: None,
+            last_timestamp: last_timestamp.unwrap_or_default(),
+            last_at,
         }
     }
 
@@ -138,10 +149,11 @@ impl Rewriter {
         true
     }
 
-    /// Highest sequence number sent so far, unwrapped.
+    /// Where the stream is now.
     #[must_use]
-    pub(crate) fn last(&self) -> u64 {
-        self.last
+    pub(crate) fn stopped(&self) -> Stopped {
+        let sequence = crate::seq::Unwrapper::wrapped(self.last);
+        Stopped { sequence, time: self.last_at.map(|at| (self.last_timestamp, at)) }
     }
 
     /// Older than the oldest left-out packet that is remembered: its number can no longer be told,
@@ -179,7 +191,7 @@ mod tests {
     use crate::forward::test_clock;
 
     fn started(sequence: u64) -> Rewriter {
-        let mut rewriter = Rewriter::new(99);
+        let mut rewriter = Rewriter::new(Stopped { sequence: 99, time: None });
         let splice = Splice { sequence, timestamp: 1000, continued: None, clock_rate: 90_000 };
         rewriter.splice(test_clock().mono, splice);
         rewriter

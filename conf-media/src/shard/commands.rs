@@ -3,6 +3,7 @@
 use crate::command::{Command, PeerId, Publication, Subscription, TrackId};
 use crate::forward::Edge;
 use crate::forward::layers::MAX_ENCODINGS;
+use crate::forward::rewrite::Stopped;
 use crate::ice::{Agent, Credentials};
 use crate::peer::{Binding, Peer, Role};
 use crate::slab::Key;
@@ -270,12 +271,13 @@ impl Shard {
         // In the lower half, so that the receiver's guess of the first roll-over is right.
         let first = |ssrc: u32| {
             let [.., high, low] = hash::derive(seed, u64::from(ssrc) << 8).to_be_bytes();
-            peer.resume(ssrc).unwrap_or(u16::from_be_bytes([high & 0x3f, low]))
+            let sequence = u16::from_be_bytes([high & 0x3f, low]);
+            peer.resume(ssrc).unwrap_or(Stopped { sequence, time: None })
         };
-        let last = first(subscription.ssrc);
-        let last_repair = subscription.rtx_ssrc.map(first).unwrap_or_default();
+        let before = first(subscription.ssrc);
+        let last_repair = subscription.rtx_ssrc.map(first).unwrap_or_default().sequence;
         let described = (key, &track.publication);
-        let edge = Edge::new(described, subscriber, subscription, (last, last_repair));
+        let edge = Edge::new(described, subscriber, subscription, (before, last_repair));
         let edge = self.edges.insert(edge);
         track.edges.push(edge);
         peer.received.push(edge);
@@ -342,10 +344,10 @@ impl Shard {
         }
         if let Some(peer) = self.peers.get_mut(edge.subscriber) {
             peer.received.retain(|&other| other != key);
-            let (last, last_repair) = edge.last_sequences();
-            peer.finish(edge.subscription.ssrc, last);
+            let (media, repair) = edge.stopped();
+            peer.finish(edge.subscription.ssrc, media);
             if let Some(ssrc) = edge.subscription.rtx_ssrc {
-                peer.finish(ssrc, last_repair);
+                peer.finish(ssrc, repair);
             }
         }
     }
