@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { expect, test } from './fixtures'
 import { browserWithTone } from './person'
-import { API } from './server'
+import { API, type Server } from './server'
 
 const bundle = readFileSync(new URL('../../node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url))
 
@@ -27,21 +27,29 @@ async function foreignPage(port: number) {
   return http
 }
 
-test('the unmodified client joins, publishes, subscribes, mutes, shares and leaves', async ({ server }) => {
+/** Two people in the open room, each on a page of another origin with the client library only. */
+async function twoEmbedders(server: Server, options: object) {
   const http = await foreignPage(server.port + 300)
   const browser = await browserWithTone(700)
-  const pages = []
-  for (const identity of ['one', 'two']) {
+  const enter = async (identity: string) => {
     const page = await (await browser.newContext()).newPage()
     await page.goto(`http://127.0.0.1:${server.port + 300}/`)
-    await page.evaluate(async ([url, jwt]) => {
+    await page.evaluate(async ([url, jwt, options]) => {
       const page = window as any
-      page.room = new page.LivekitClient.Room({ adaptiveStream: false, dynacast: true })
+      page.room = new page.LivekitClient.Room(options)
       await page.room.connect(url, jwt)
-    }, [server.url.replace('http', 'ws'), token(identity, server.code)] as const)
-    pages.push(page)
+    }, [server.url.replace('http', 'ws'), token(identity, server.code), options] as const)
+    return page
   }
-  const [one, two] = pages as [typeof pages[0], typeof pages[0]]
+  const close = async () => {
+    await browser.close()
+    http.close()
+  }
+  return { one: await enter('one'), two: await enter('two'), close }
+}
+
+test('the unmodified client joins, publishes, subscribes, mutes, shares and leaves', async ({ server }) => {
+  const { one, two, close } = await twoEmbedders(server, { adaptiveStream: false, dynacast: true })
   await one.evaluate(async () => {
     const local = (window as any).room.localParticipant
     await local.setCameraEnabled(true)
@@ -68,8 +76,7 @@ test('the unmodified client joins, publishes, subscribes, mutes, shares and leav
   await expect.poll(seen).not.toHaveProperty('screen_share')
   await one.evaluate(() => (window as any).room.disconnect())
   await expect.poll(() => two.evaluate(() => (window as any).room.remoteParticipants.size)).toBe(0)
-  await browser.close()
-  http.close()
+  await close()
 })
 
 test('wrong, expired and misdirected tokens are refused with words', async ({ server }) => {
@@ -87,20 +94,7 @@ test('wrong, expired and misdirected tokens are refused with words', async ({ se
 
 for (const codec of ['vp8', 'vp9', 'h264', 'av1']) {
   test(`pictures in ${codec} with simulcast or layers are forwarded`, async ({ server }) => {
-    const http = await foreignPage(server.port + 300)
-    const browser = await browserWithTone(700)
-    const pages = []
-    for (const identity of ['one', 'two']) {
-      const page = await (await browser.newContext()).newPage()
-      await page.goto(`http://127.0.0.1:${server.port + 300}/`)
-      await page.evaluate(async ([url, jwt]) => {
-        const page = window as any
-        page.room = new page.LivekitClient.Room({ dynacast: false })
-        await page.room.connect(url, jwt)
-      }, [server.url.replace('http', 'ws'), token(identity, server.code)] as const)
-      pages.push(page)
-    }
-    const [one, two] = pages as [typeof pages[0], typeof pages[0]]
+    const { one, two, close } = await twoEmbedders(server, { dynacast: false })
     await one.evaluate(async (codec) => {
       const options = { videoCodec: codec, backupCodec: false, simulcast: true }
       await (window as any).room.localParticipant.setCameraEnabled(true, undefined, options)
@@ -122,7 +116,6 @@ for (const codec of ['vp8', 'vp9', 'h264', 'av1']) {
         { timeout: 30_000 }
       )
       .toBe(`video/${codec}`)
-    await browser.close()
-    http.close()
+    await close()
   })
 }
