@@ -27,10 +27,13 @@ impl Signal {
             }
             Event::Disconnected { peer } => {
                 // Its client notices too and restarts ICE or joins anew.
-                self.participant(*peer)?.gone_at.get_or_insert(now.mono + GRACE);
+                let participant = self.participant(*peer)?;
+                participant.transport.lost = true;
+                participant.gone_at.get_or_insert(now.mono + GRACE);
             }
             Event::Reconnected { peer } => {
                 let participant = self.participant(*peer)?;
+                participant.transport.lost = false;
                 if participant.connection.is_some() {
                     participant.gone_at = None;
                 }

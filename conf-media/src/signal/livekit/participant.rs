@@ -76,6 +76,8 @@ pub(super) struct Transport {
     pub(super) cname: String,
     /// Media sections of the last offer.
     pub(super) slots: Vec<Slot>,
+    /// No check comes any more: the engine sends nothing.
+    pub(super) lost: bool,
     /// More sections were asked for and no offer came since.
     pub(super) asked: bool,
     /// How often an offer came back without what was asked for.
@@ -206,6 +208,7 @@ impl Transport {
             version: 0,
             cname,
             slots: Vec::new(),
+            lost: false,
             asked: false,
             in_vain: 0,
         }

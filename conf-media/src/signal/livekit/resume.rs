@@ -37,7 +37,7 @@ impl Signal {
         };
         let peer = participant.peer;
         let old = participant.connection.replace(join.connection);
-        participant.gone_at = None;
+        participant.gone_at = participant.transport.lost.then(|| now.mono + GRACE);
         participant.refresh_at = now.mono + REFRESH;
         participant.transport.asked = false;
         participant.transport.in_vain = 0;

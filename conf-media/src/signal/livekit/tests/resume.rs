@@ -41,6 +41,24 @@ fn a_resume_starts_with_reconnect_then_all_participants_then_the_room() {
 }
 
 #[test]
+fn a_resume_without_media_lasts_no_longer_than_the_grace() {
+    let mut meeting = Meeting::with(2);
+    for back in [true, false] {
+        let (peer, connection) = (PeerId(1), if back { 11 } else { 12 });
+        meeting.input(Input::Media(Event::Disconnected { peer })).unwrap();
+        cut(&mut meeting, if back { 1 } else { 11 });
+        meeting.try_join(resume(1, connection)).unwrap();
+        meeting.wait(20);
+        if back {
+            meeting.input(Input::Media(Event::Reconnected { peer })).unwrap();
+        }
+        meeting.wait(20);
+        assert_eq!(meeting.signal.participants(), if back { 2 } else { 1 });
+    }
+    assert!(meeting.facts.contains(&Fact::Gone { identity: identity(1) }));
+}
+
+#[test]
 fn the_offer_after_a_resume_restarts_ice_with_new_credentials() {
     let mut meeting = Meeting::with(1);
     meeting.publish(1);
