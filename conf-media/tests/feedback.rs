@@ -11,20 +11,11 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Camera, clock, opus};
+use common::{call, clock, opus};
 use conf_media::command::{Command, Event, TrackId};
 use conf_media::rtcp::{self, Packet, write};
 use conf_media::rtp::Header;
-use conf_media::test_util::{Lab, Outgoing, camera, microphone, subscription};
-
-/// A camera at one subscriber.
-fn call() -> (Lab, usize, usize, Camera) {
-    let mut lab = Lab::new(clock());
-    let (ada, bob) = (lab.connect(), lab.connect());
-    lab.publish(ada, 1, camera("1", 6000));
-    lab.subscribe(bob, 1, subscription("3", 900));
-    (lab, ada, bob, Camera::new(6000))
-}
+use conf_media::test_util::{Lab, Outgoing, microphone, subscription};
 
 fn nack(lab: &mut Lab, peer: usize, lost: &[u16]) {
     let mut out = Vec::new();

@@ -11,21 +11,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Camera, asks_for_keyframe, clock};
+use common::{Camera, asks_for_keyframe, call};
 use conf_media::command::{Command, TrackId};
 use conf_media::rtcp::{self, Packet, ReportBlock};
 use conf_media::rtp::Header;
 use conf_media::stats::DropReason;
-use conf_media::test_util::{Lab, Outgoing, camera, subscription, vp8};
-
-/// A camera at one subscriber.
-fn call() -> (Lab, usize, usize, Camera) {
-    let mut lab = Lab::new(clock());
-    let (ada, bob) = (lab.connect(), lab.connect());
-    lab.publish(ada, 1, camera("1", 6000));
-    lab.subscribe(bob, 1, subscription("3", 900));
-    (lab, ada, bob, Camera::new(6000))
-}
+use conf_media::test_util::{Lab, Outgoing, subscription, vp8};
 
 fn mute(lab: &mut Lab, muted: bool) {
     lab.command(Command::Mute { track: TrackId(1), muted }).unwrap();

@@ -7,13 +7,22 @@ use std::time::{Duration, Instant};
 use conf_media::rtcp::write::SenderInfo;
 use conf_media::rtcp::{self, Packet};
 use conf_media::rtp::Header;
-use conf_media::test_util::{Lab, Outgoing, Received, vp8};
+use conf_media::test_util::{Lab, Outgoing, Received, camera, subscription, vp8};
 use conf_media::time::Now;
 
 /// Where simulated time begins.
 #[expect(clippy::disallowed_methods, reason = "an instant cannot be made from nothing")]
 pub fn clock() -> Now {
     Now { mono: Instant::now(), wall: "2026-01-01T00:00:00Z".parse().expect("a time") }
+}
+
+/// A camera (track 1, source 6000) of the first peer at the second (source 900).
+pub fn call() -> (Lab, usize, usize, Camera) {
+    let mut lab = Lab::new(clock());
+    let (ada, bob) = (lab.connect(), lab.connect());
+    lab.publish(ada, 1, camera("1", 6000));
+    lab.subscribe(bob, 1, subscription("3", 900));
+    (lab, ada, bob, Camera::new(6000))
 }
 
 /// A packet of sound, 20 ms.
