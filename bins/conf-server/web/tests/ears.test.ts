@@ -1,3 +1,4 @@
+/** When a microphone counts as silent, and when somebody as talking. */
 import { expect, test } from 'vitest';
 import { Judge } from '../src/lib/ears.svelte';
 

@@ -1,3 +1,4 @@
+/** The small parts that need no browser: layout, initials, grouping, links, addresses, shortcuts, levels. */
 import { expect, test } from 'vitest';
 import { group } from '../src/lib/chat';
 import { problem } from '../src/lib/devices.svelte';

@@ -1,3 +1,4 @@
+/** The meeting websocket against a fake one and a fake clock. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { MeetingSocket, type Link, type Told } from '../src/lib/socket';
 

@@ -1,3 +1,4 @@
+/** The messages: complete, formattable, used, and in German with Sie. */
 import { parse, TYPE, type MessageFormatElement } from '@formatjs/icu-messageformat-parser';
 import { IntlMessageFormat } from 'intl-messageformat';
 import { readdirSync, readFileSync } from 'node:fs';

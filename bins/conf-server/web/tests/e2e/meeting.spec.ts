@@ -1,3 +1,4 @@
+// Two and more people in one meeting: picture, sound, sharing, muting, removing, chat, the end, and what is left of it.
 import { expect, test } from './fixtures'
 
 test('two people see and hear each other over GCM', async ({ server, person }) => {
@@ -71,7 +72,10 @@ test('who mutes is muted for the others, and heard again after', async ({ server
   const tile = ben.page.locator('[data-testid=tile]:not([data-me=true])')
   await expect(tile).toHaveAttribute('data-muted', 'true')
   await ben.hears({ Ada: 0 })
-  await ada.id('toggle-microphone').click()
+  // The tone goes on: the page says so, with the way back beside it.
+  await expect(ada.id('talking-muted')).toBeVisible()
+  await ada.id('unmute').click()
+  await expect(ada.id('talking-muted')).toHaveCount(0)
   await expect(tile).toHaveAttribute('data-muted', 'false')
   await ben.hears({ Ada: 440 })
 })
@@ -134,6 +138,14 @@ test('the moderator ends the meeting and nothing said in it is left', async ({ s
   expect(server.search(server.code).filter((place) => place === 'log').length, 'the code is printed once, not logged').toBeLessThanOrEqual(1)
   expect(await server.stop()).toBe(0)
   for (const canary of [words, name]) expect(server.search(canary), `${canary}, after the stop`).toEqual([])
+})
+
+test('the code of the room, part of its link, stands nowhere on the screen', async ({ server, person }) => {
+  const ada = await person('Ada')
+  await ada.join(server.room)
+  await expect(ada.page).toHaveTitle(/Open room/)
+  await expect(ada.page.getByText('Open room').first()).toBeAttached()
+  expect(await ada.page.locator('body').innerText()).not.toContain(server.code)
 })
 
 test('no cookie is set, and what the browser stores is only what is declared', async ({ server, person }) => {

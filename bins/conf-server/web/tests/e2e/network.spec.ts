@@ -1,3 +1,4 @@
+// Cut connections and reloads.
 import { expect, test } from './fixtures'
 import { LossyRelay } from './lossy'
 import { Relay } from './proxy'

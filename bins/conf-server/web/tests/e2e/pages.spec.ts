@@ -120,6 +120,14 @@ test('everything from the link to the end works by keyboard', async ({ server, p
   await expect(ada.id('end-meeting')).toBeVisible()
   await page.keyboard.press('Escape')
   await expect(ada.id('end-meeting')).toBeHidden()
+  for (const [button, opened] of [['leave', 'end-meeting'], ['toggle-people', 'person'], ['toggle-chat', 'chat-input']] as const) {
+    await ada.id(button).focus()
+    await page.keyboard.press('Enter')
+    await expect(ada.id(opened)).toBeVisible()
+    await page.keyboard.press('Escape')
+    await expect(ada.id(opened)).toHaveCount(0)
+    await expect(ada.id(button), 'gets the focus back').toBeFocused()
+  }
   await page.keyboard.press('l')
   await ada.id('end-meeting').focus()
   await page.keyboard.press('Enter')
