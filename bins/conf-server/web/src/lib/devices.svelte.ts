@@ -8,6 +8,9 @@ import { preferences } from './prefs.svelte';
 export type Kind = 'microphone' | 'camera';
 export type Problem = 'denied' | 'missing' | 'busy' | 'insecure' | 'unknown';
 
+/** A device that goes from the pre-join page into the meeting: running, or chosen just before the join. */
+export type Handed = MediaStreamTrack | 'wanted';
+
 export class Device {
   state = $state<'off' | 'starting' | 'on'>('off');
   problem = $state<Problem>();
@@ -46,12 +49,12 @@ export class Device {
     this.state = 'off';
   }
 
-  /** Gives the running track away; from now on its new owner stops it. */
-  take(): MediaStreamTrack | undefined {
-    const track = this.#mine;
+  /** Gives the running track away; from now on its new owner stops it. Asked for but not running yet: `wanted`. */
+  take(): Handed | undefined {
+    const handed = this.#mine ?? (this.state === 'starting' ? 'wanted' : undefined);
     this.#mine = this.track = undefined;
     this.state = 'off';
-    return track;
+    return handed;
   }
 
   #ended(track: MediaStreamTrack): void {

@@ -20,7 +20,7 @@ import {
   getLogger,
 } from 'livekit-client';
 import { SvelteMap } from 'svelte/reactivity';
-import { problem, type Kind, type Problem } from './devices.svelte';
+import { problem, type Handed, type Kind, type Problem } from './devices.svelte';
 import { Ears } from './ears.svelte';
 import { preferences } from './prefs.svelte';
 import type { Visit } from './visit';
@@ -63,6 +63,8 @@ export class Media {
   #options: MediaOptions;
   #pending: { microphone?: LocalAudioTrack; camera?: LocalVideoTrack } = {};
   #wanted = { microphone: false, camera: false };
+  /** What is wanted is what is published; not while a connection is being made. */
+  #settled = false;
   #refreshing = false;
   #tries = 0;
   #closed = false;
@@ -155,15 +157,19 @@ export class Media {
     }
   }
 
-  /** Devices that were running before the join go on running. */
+  /** Devices that were running before the join go on running; those that were just starting start again here. */
   #adopt({ microphone, camera }: Visit['tracks']): void {
-    if (microphone?.readyState === 'live') this.#pending.microphone = new LocalAudioTrack(microphone, microphone.getConstraints(), false);
-    if (camera?.readyState === 'live') this.#pending.camera = new LocalVideoTrack(camera, camera.getConstraints(), false);
-    this.#wanted = { microphone: this.#pending.microphone !== undefined, camera: this.#pending.camera !== undefined };
+    if (isLive(microphone)) this.#pending.microphone = new LocalAudioTrack(microphone, microphone.getConstraints(), false);
+    if (isLive(camera)) this.#pending.camera = new LocalVideoTrack(camera, camera.getConstraints(), false);
+    this.#wanted = {
+      microphone: microphone === 'wanted' || this.#pending.microphone !== undefined,
+      camera: camera === 'wanted' || this.#pending.camera !== undefined,
+    };
     this.#refresh();
   }
 
   async #connect(token: string): Promise<void> {
+    this.#settled = false;
     try {
       await this.room.connect(this.#options.url, token, { maxRetries: 1 });
       if (this.#closed) return void this.room.disconnect();
@@ -181,11 +187,12 @@ export class Media {
     const { microphone, camera } = this.#pending;
     const sent: Promise<unknown>[] = [];
     if (microphone) sent.push(me.publishTrack(microphone, { source: Track.Source.Microphone }));
-    else if (this.#wanted.microphone) sent.push(me.setMicrophoneEnabled(true));
+    else if (this.#wanted.microphone) sent.push(this.#device('microphone', () => me.setMicrophoneEnabled(true)));
     if (camera) sent.push(me.publishTrack(camera, { source: Track.Source.Camera }));
-    else if (this.#wanted.camera) sent.push(me.setCameraEnabled(true));
+    else if (this.#wanted.camera) sent.push(this.#device('camera', () => me.setCameraEnabled(true)));
     await Promise.allSettled(sent);
     this.#pending = {};
+    this.#settled = true;
     this.#refresh();
   }
 
@@ -275,7 +282,7 @@ export class Media {
     this.camera = mine.camera !== undefined;
     this.screen = mine.screen !== undefined;
     this.ears.follow(this.#closed ? undefined : me.getTrackPublication(Track.Source.Microphone)?.track?.mediaStreamTrack);
-    if (this.state === 'connected') this.#wanted = { microphone: this.microphone, camera: this.camera };
+    if (this.#settled) this.#wanted = { microphone: this.microphone, camera: this.camera };
 
     const present = new Map<string, Seen>([...this.room.remoteParticipants.values()].map((other) => [other.identity, look(other)]));
     present.set(me.identity || ME, mine);
@@ -298,6 +305,10 @@ function look(participant: Participant): Seen {
 function picture(participant: Participant, source: Track.Source): Track | undefined {
   const publication = participant.getTrackPublication(source);
   return publication && !publication.isMuted ? publication.track : undefined;
+}
+
+function isLive(handed: Handed | undefined): handed is MediaStreamTrack {
+  return typeof handed === 'object' && handed.readyState === 'live';
 }
 
 function ideal(id: string | undefined): ConstrainDOMString | undefined {

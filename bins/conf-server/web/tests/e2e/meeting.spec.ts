@@ -35,6 +35,22 @@ test('the first remote picture comes soon after joining', async ({ server, perso
   expect(took).toBeLessThan(4_000)
 })
 
+test('a camera that was chosen just before the join comes along', async ({ server, person }) => {
+  const ada = await person('Ada', { tone: 440 })
+  const ben = await person('Ben', { tone: 1000 })
+  // As when somebody takes a moment for the permission, or a camera takes one to start.
+  await ada.page.addInitScript(() => {
+    const now = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices)
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+      await new Promise((resolve) => setTimeout(resolve, 1_500))
+      return now(wanted)
+    }
+  })
+  await ben.join(server.room)
+  await ada.join(server.room, { camera: true })
+  await ben.sees(['Ada'])
+})
+
 test('four people all see and hear the others', async ({ server, person }) => {
   const tones: Record<string, number> = { Ada: 440, Ben: 1000, Cem: 440, Dua: 1000 }
   const people = []

@@ -72,9 +72,6 @@ export class Person {
     await this.id('name').fill(this.name)
     if (devices.microphone) await this.id('toggle-microphone').click()
     if (devices.camera) await this.id('toggle-camera').click()
-    for (const device of ['microphone', 'camera'] as const) {
-      if (devices[device]) await expect(this.id(`toggle-${device}`)).toHaveAttribute('aria-pressed', 'true')
-    }
     await this.id('join').click()
     await expect(this.id('connection')).toHaveAttribute('data-state', 'connected')
   }
