@@ -17,6 +17,8 @@ pub struct Limits {
     pub chat_interval: Duration,
     /// Chat messages the meeting remembers; the oldest go first.
     pub chat_history: usize,
+    /// Bytes of text they may have together.
+    pub chat_history_bytes: usize,
     /// Commands of any kind one participant may send at once...
     pub command_burst: u32,
     /// ...and one more each of these.
@@ -38,6 +40,7 @@ impl Default for Limits {
             chat_burst: 10,
             chat_interval: Duration::from_secs(1),
             chat_history: 1_000,
+            chat_history_bytes: 1024 * 1024,
             command_burst: 100,
             command_interval: Duration::from_millis(20),
             message_bytes: 16 * 1024,

@@ -55,6 +55,8 @@ pub struct ChatMessage {
 #[derive(Debug, Default)]
 pub(super) struct Chat {
     history: VecDeque<Arc<ChatMessage>>,
+    /// Bytes of their texts.
+    bytes: usize,
     last_id: u64,
 }
 
@@ -80,15 +82,18 @@ impl Chat {
             sent_at: now.wall,
             text: Pii::new(text),
         });
+        self.bytes += message.text.reveal().len();
         self.history.push_back(Arc::clone(&message));
-        while self.history.len() > limits.chat_history {
-            self.history.pop_front();
+        while self.history.len() > limits.chat_history || self.bytes > limits.chat_history_bytes {
+            let Some(oldest) = self.history.pop_front() else { break };
+            self.bytes -= oldest.text.reveal().len();
         }
         Ok(Effect::Broadcast(Event::Chat(ChatSent { message })))
     }
 
     pub(super) fn clear(&mut self) {
         self.history.clear();
+        self.bytes = 0;
     }
 
     pub(super) fn history(&self) -> Vec<Arc<ChatMessage>> {

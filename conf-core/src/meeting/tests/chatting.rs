@@ -63,3 +63,15 @@ fn the_meeting_remembers_the_last_messages_only() {
     let chat = scene.meeting.snapshot().chat;
     assert_eq!((chat.len(), chat[0].id, chat[999].id), (1_000, 11, 1_010));
 }
+
+#[test]
+fn the_meeting_remembers_a_megabyte_of_text_at_the_most() {
+    let mut scene = scene().people(1..=1);
+    for _ in 0..200 {
+        scene.say(1, &"😀".repeat(2_000)).unwrap();
+        scene.wait(SECOND);
+        scene.outputs();
+    }
+    let chat = scene.meeting.snapshot().chat;
+    assert_eq!((chat.len(), chat[130].id), (131, 200), "131 of 8,000 bytes fit a mebibyte");
+}
