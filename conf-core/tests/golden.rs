@@ -50,6 +50,19 @@ fn an_event_frame_equals_the_message_it_stands_for() {
 }
 
 #[test]
+fn a_refusal_has_one_word_on_the_wire_and_in_metrics() {
+    let examples = examples();
+    let refused = examples.iter().filter(|(name, _)| name.starts_with("server_refused"));
+    let mut words = 0;
+    for (name, value) in refused {
+        let refusal: Refusal = serde_json::from_value(value["refusal"].clone()).unwrap();
+        assert_eq!(value["refusal"]["type"], refusal.code(), "{name}");
+        words += 1;
+    }
+    assert_eq!(words, 15, "one example of each");
+}
+
+#[test]
 fn an_unknown_field_is_ignored_and_an_unknown_kind_is_refused() {
     let later = r#"{"type":"command","request":1,"command":{"type":"leave","later":1},"later":2}"#;
     let read: ClientMessage = serde_json::from_str(later).unwrap();

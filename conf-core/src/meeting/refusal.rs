@@ -75,6 +75,28 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// One word for programs: the tag on the wire, and the label of the refusal in metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::MeetingFull { .. } => "meeting_full",
+            Self::MeetingEnded => "meeting_ended",
+            Self::NameInvalid { .. } => "name_invalid",
+            Self::ParticipantTaken => "participant_taken",
+            Self::ParticipantUnknown => "participant_unknown",
+            Self::SecretWrong => "secret_wrong",
+            Self::Removed => "removed",
+            Self::ConnectionTaken => "connection_taken",
+            Self::ConnectionUnknown => "connection_unknown",
+            Self::NotAllowed { .. } => "not_allowed",
+            Self::LastModerator => "last_moderator",
+            Self::RemovesItself => "removes_itself",
+            Self::ChatEmpty => "chat_empty",
+            Self::ChatTooLong { .. } => "chat_too_long",
+            Self::TooManyRequests { .. } => "too_many_requests",
+        }
+    }
+
     /// How to say goodbye to a connection whose attaching was refused.
     #[must_use]
     pub const fn goodbye(&self) -> Goodbye {
