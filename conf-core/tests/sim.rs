@@ -255,10 +255,11 @@ impl World {
 
     fn fact(&mut self) -> Fact {
         let participant = self.somebody();
-        match self.random.below(6) {
+        match self.random.below(7) {
             0 => Fact::Connected { participant },
             1 => Fact::Gone { participant },
-            2 => Fact::Speaking { participant, speaking: self.random.below(2) == 0 },
+            2 => Fact::Away { participant },
+            3 => Fact::Speaking { participant, speaking: self.random.below(2) == 0 },
             _ => {
                 let sources =
                     [Source::Microphone, Source::Camera, Source::Screen, Source::ScreenAudio];

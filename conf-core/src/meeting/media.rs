@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Effect;
-use super::roster::{Camera, Member, Microphone};
+use super::roster::{Camera, LeftReason, Member, Microphone};
+use super::{Effect, Via};
 use crate::id::ParticipantId;
 
 /// What the media side reports.
@@ -14,7 +14,12 @@ pub enum Fact {
         /// Whose.
         participant: ParticipantId,
     },
-    /// It is gone, with all its tracks.
+    /// It is cut; its tracks may flow on, and it may come back.
+    Away {
+        /// Whose.
+        participant: ParticipantId,
+    },
+    /// It is gone, with all its tracks. Whoever came with an access token has left with it.
     Gone {
         /// Whose.
         participant: ParticipantId,
@@ -86,6 +91,7 @@ impl Fact {
     pub const fn participant(&self) -> ParticipantId {
         match self {
             Self::Connected { participant }
+            | Self::Away { participant }
             | Self::Gone { participant }
             | Self::Track { participant, .. }
             | Self::Speaking { participant, .. } => *participant,
@@ -98,7 +104,11 @@ pub(super) fn note(member: &mut Member, fact: Fact, grace_ends: Instant) -> Effe
     let before = member.participant.clone();
     match fact {
         Fact::Connected { .. } => member.media = true,
-        Fact::Gone { .. } => {
+        Fact::Away { .. } => member.media = false,
+        Fact::Gone { participant } => {
+            if member.via == Via::Token {
+                return Effect::Depart { who: participant, reason: LeftReason::Left };
+            }
             member.media = false;
             for source in [Source::Microphone, Source::Camera, Source::Screen] {
                 set(member, source, TrackState::Off);

@@ -94,3 +94,30 @@ fn too_large_a_gap_is_answered_with_a_snapshot() {
     scene.attach_as(2, 23, Some(9_999)).unwrap();
     assert!(matches!(&scene.told(23)[..], [ServerMessage::Welcome(_)]));
 }
+
+#[test]
+fn a_cut_of_the_media_starts_the_grace_and_keeps_the_tracks() {
+    let mut scene = scene().people(1..=2);
+    scene.fact(Fact::Connected { participant: id(2) });
+    scene.track(2, Source::Camera, TrackState::On);
+    scene.detach(2);
+    scene.fact(Fact::Away { participant: id(2) });
+    let away = scene.meeting.participant(id(2)).unwrap();
+    assert_eq!((away.presence, away.camera), (Presence::Reconnecting, Camera::On));
+    assert_eq!(scene.meeting.timeout(), Some(scene.now.mono + SECOND * 30));
+    scene.fact(Fact::Connected { participant: id(2) });
+    scene.wait(SECOND * 31);
+    assert_eq!(scene.meeting.participant(id(2)).unwrap().presence, Presence::Connected);
+}
+
+#[test]
+fn whoever_came_with_a_token_leaves_with_the_media() {
+    let mut scene = scene().people(1..=1);
+    let (name, secret) = (Pii::new("Bot".to_owned()), secret(2));
+    let join = Input::Join { participant: id(2), name, secret, via: Via::Token };
+    scene.meeting.handle(scene.now, join).unwrap();
+    scene.fact(Fact::Connected { participant: id(2) });
+    scene.outputs();
+    scene.fact(Fact::Gone { participant: id(2) });
+    assert_eq!(scene.told(1), [event(4, left(2, LeftReason::Left))]);
+}
