@@ -2,9 +2,9 @@
 //!
 //! A canary is a text that occurs nowhere else: planted before an erasure, searched for after it in
 //! every file and log. It may have been written in many ways, so each needle is looked for as UTF-8
-//! and UTF-16 in both byte orders, in hex, percent-encoded, and inside base64 at each of the three
-//! alignments (RFC 4648, RFC 3986, WHATWG URL). All are found in one pass
-//! over the bytes. Compressed or encrypted bytes are not looked into.
+//! and UTF-16 in both byte orders, in hex, percent-encoded, with the escapes of JSON, and inside
+//! base64 at each of the three alignments (RFC 4648, RFC 3986, RFC 8259, WHATWG URL). All are found
+//! in one pass over the bytes. Compressed or encrypted bytes are not looked into.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ pub enum Encoding {
     Hex,
     /// With `%` in a URL or a form.
     Percent,
+    /// With `\` in a JSON text: what must be escaped, or all that is not ASCII, or everything.
+    Json,
     /// Inside base64, either alphabet, after a multiple of three bytes and this many more.
     Base64 {
         /// 0, 1 or 2.
@@ -206,6 +208,11 @@ fn spellings(text: &str) -> Vec<(Encoding, Vec<u8>)> {
             all.push((Encoding::Percent, percent(bytes, plain, space, digits)));
         }
     }
+    for escaped in [must_be_escaped, |c: char| must_be_escaped(c) || !c.is_ascii(), |_| true] {
+        for digits in [UPPER, LOWER] {
+            all.push((Encoding::Json, json(text, escaped, digits)));
+        }
+    }
     for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
         for alignment in 0..3 {
             all.push((Encoding::Base64 { alignment }, base64_inside(&engine, bytes, alignment)));
@@ -225,6 +232,34 @@ fn percent(bytes: &[u8], plain: &[u8], space: Option<u8>, digits: &[u8; 16]) -> 
         }
     }
     out
+}
+
+/// RFC 8259, section 7: short escapes where there are some, else UTF-16 in hex.
+fn json(text: &str, escaped: fn(char) -> bool, digits: &[u8; 16]) -> Vec<u8> {
+    let digit = |value: u16| digits.get(usize::from(value & 15)).copied().unwrap_or(b'0');
+    let mut out = Vec::with_capacity(text.len() * 6);
+    for c in text.chars() {
+        let mut units = [0; 2];
+        match c {
+            _ if !escaped(c) => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
+            '"' => out.extend(b"\\\""),
+            '\\' => out.extend(b"\\\\"),
+            '\n' => out.extend(b"\\n"),
+            '\r' => out.extend(b"\\r"),
+            '\t' => out.extend(b"\\t"),
+            _ => {
+                for unit in c.encode_utf16(&mut units) {
+                    out.extend(b"\\u");
+                    out.extend([12, 8, 4, 0].map(|shift| digit(*unit >> shift)));
+                }
+            }
+        }
+    }
+    out
+}
+
+fn must_be_escaped(c: char) -> bool {
+    c.is_ascii_control() || matches!(c, '"' | '\\')
 }
 
 /// The characters of base64 that depend on these bytes only, when `alignment` unknown bytes stand

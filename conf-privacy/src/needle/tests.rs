@@ -53,6 +53,24 @@ fn a_canary_inside_base64_is_found_whatever_stands_around_it() {
 }
 
 #[test]
+fn a_canary_with_the_escapes_of_json_is_found() {
+    let canary = "sie sagt \"Grüße 😀\"\n";
+    let needles = Needles::new(&[canary]).unwrap();
+    let everything: String = canary.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+    // Short escapes exist for these two, and writers use them.
+    let everything = everything.replace("\\u0022", "\\\"").replace("\\u000A", "\\n");
+    for written in [
+        serde_json::to_string(canary).unwrap(),
+        r#""sie sagt \"Gr\u00fc\u00dfe \ud83d\ude00\"\n""#.to_owned(),
+        r#""sie sagt \"Gr\u00FC\u00DFe \uD83D\uDE00\"\n""#.to_owned(),
+        format!("\"{everything}\""),
+    ] {
+        let hits = needles.search(written.as_bytes());
+        assert_eq!(hits, [Hit { needle: 0, encoding: Encoding::Json, offset: 1 }], "{written}");
+    }
+}
+
+#[test]
 fn other_bytes_are_not_found() {
     let needles = Needles::new(&[CANARY]).unwrap();
     let noise: Vec<u8> =
