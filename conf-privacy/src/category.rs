@@ -1,8 +1,8 @@
 //! Which kinds of personal data exist, why, and when they go.
 //!
 //! Each kind (Datenart) is declared once, as a constant, with exactly one purpose, one legal basis
-//! and one rule of erasure (DIN 66398, ISO/IEC 27555). What the privacy notice says is generated
-//! from these, and [`faults`] refuses a declaration that says too little.
+//! and one rule of erasure (DIN 66398, ISO/IEC 27555). The table on the page `/privacy` is
+//! made of these, and [`faults`] refuses a declaration that says too little.
 
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ pub struct Declaration {
     pub label: Label,
     /// What is stored of whom: one word a field.
     pub fields: &'static [&'static str],
+    /// Why it is needed, in the words of the notice.
+    pub reason: Label,
     /// What it is for.
     pub purpose: Purpose,
     /// What allows it.
@@ -36,6 +38,16 @@ pub struct Label {
     pub de: &'static str,
     /// English.
     pub en: &'static str,
+}
+
+impl Label {
+    const fn new(de: &'static str, en: &'static str) -> Self {
+        Self { de, en }
+    }
+
+    const fn is_whole(self) -> bool {
+        !self.de.is_empty() && !self.en.is_empty()
+    }
 }
 
 /// What data is used for.
@@ -127,8 +139,8 @@ pub enum Fault {
     /// It does not say what is stored.
     #[error("category {} names no field", .0.0)]
     NoField(CategoryId),
-    /// A label is missing in one of the languages.
-    #[error("category {} lacks a label", .0.0)]
+    /// Label or reason is missing in one of the languages.
+    #[error("category {} lacks label or reason in a language", .0.0)]
     NoLabel(CategoryId),
     /// A law without its citation, or an interest that is not named.
     #[error("category {} does not say what its legal basis rests on", .0.0)]
@@ -162,7 +174,7 @@ fn faults_of(declaration: &Declaration) -> impl Iterator<Item = Fault> {
     let id = declaration.id;
     let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let named = id.0.split('.').count() > 1 && id.0.split('.').all(word);
-    let label = !declaration.label.de.is_empty() && !declaration.label.en.is_empty();
+    let label = declaration.label.is_whole() && declaration.reason.is_whole();
     let reason = match declaration.basis {
         LegalBasis::Law { citation: text } | LegalBasis::Interest { interest: text } => {
             !text.is_empty()
@@ -186,6 +198,7 @@ fn faults_of(declaration: &Declaration) -> impl Iterator<Item = Fault> {
 pub const ALL: &[Declaration] = &[
     SESSION_NAME,
     SESSION_CHAT,
+    SESSION_MEDIA,
     SESSION_SECRET,
     NETWORK_ADDRESS,
     BROWSER_GUEST,
@@ -196,7 +209,14 @@ pub const ALL: &[Declaration] = &[
 /// Who took part: names, and what others saw of them in the list of participants.
 pub const SESSION_NAME: Declaration = Declaration {
     id: CategoryId("session.name"),
-    label: Label { de: "Namen der Teilnehmenden", en: "Names of participants" },
+    label: Label::new(
+        "Name, den Sie eingeben, und Ihr Platz in der Liste der Teilnehmenden",
+        "The name you type, and your place in the list of participants",
+    ),
+    reason: Label::new(
+        "Damit die anderen wissen, wer dabei ist",
+        "So that the others know who is there",
+    ),
     fields: &["display_name", "role", "presence", "joined_at", "hand", "device_state"],
     purpose: Purpose::Conference,
     basis: LegalBasis::Contract,
@@ -207,7 +227,11 @@ pub const SESSION_NAME: Declaration = Declaration {
 /// What was written in the chat, by whom and when.
 pub const SESSION_CHAT: Declaration = Declaration {
     id: CategoryId("session.chat"),
-    label: Label { de: "Chat", en: "Chat" },
+    label: Label::new("Chat", "Chat"),
+    reason: Label::new(
+        "Damit alle lesen, was geschrieben wurde, auch wer später kommt",
+        "So that all read what was written, also those who come later",
+    ),
     fields: &["text", "display_name", "sent_at"],
     purpose: Purpose::Conference,
     basis: LegalBasis::Contract,
@@ -215,10 +239,30 @@ pub const SESSION_CHAT: Declaration = Declaration {
     rule: Rule { start: Start::MeetingEnd, period: Duration::ZERO, slack: MINUTE },
 };
 
+/// The latest packets of each source, so that lost ones can be sent again; a ring of fixed size
+/// that the next packets overwrite.
+pub const SESSION_MEDIA: Declaration = Declaration {
+    id: CategoryId("session.media"),
+    label: Label::new("Ton, Bild, geteilter Bildschirm", "Sound, picture, shared screen"),
+    reason: Label::new(
+        "Werden an die anderen weitergeleitet; nichts wird aufgezeichnet, im Speicher sind nur die letzten Pakete",
+        "Forwarded to the others; nothing is recorded, only the latest packets are in memory",
+    ),
+    fields: &["audio", "video", "screen"],
+    purpose: Purpose::Conference,
+    basis: LegalBasis::Contract,
+    place: Place::Memory,
+    rule: Rule { start: Start::Departure, period: Duration::ZERO, slack: MINUTE },
+};
+
 /// What proves that a browser belongs to a participant. Media tokens are not kept, only signed.
 pub const SESSION_SECRET: Declaration = Declaration {
     id: CategoryId("session.secret"),
-    label: Label { de: "Zugangsgeheimnis der Teilnahme", en: "Secret of a participation" },
+    label: Label::new("Zugangsgeheimnis Ihrer Teilnahme", "The secret of your participation"),
+    reason: Label::new(
+        "Damit nur Sie in Ihrem Namen handeln",
+        "So that nobody but you acts in your name",
+    ),
     fields: &["participant_secret", "media_credentials"],
     purpose: Purpose::Conference,
     basis: LegalBasis::Contract,
@@ -226,21 +270,33 @@ pub const SESSION_SECRET: Declaration = Declaration {
     rule: Rule { start: Start::Departure, period: Duration::ZERO, slack: MINUTE },
 };
 
-/// Where packets go to and requests come from; attempts are counted for a few minutes.
+/// Where packets go to and requests come from; attempts are counted for a minute, under a hash
+/// with a key that lives as long as the process.
 pub const NETWORK_ADDRESS: Declaration = Declaration {
     id: CategoryId("network.address"),
-    label: Label { de: "Netzwerkadressen", en: "Network addresses" },
+    label: Label::new("Netzwerkadresse (IP)", "Network address (IP)"),
+    reason: Label::new(
+        "Um Daten zuzustellen und zu häufige Anfragen abzuwehren",
+        "To deliver data, and to refuse requests that come too often",
+    ),
     fields: &["ip", "port"],
     purpose: Purpose::Security,
     basis: LegalBasis::Interest { interest: "delivering packets and limiting abuse" },
     place: Place::Memory,
-    rule: Rule { start: Start::ConnectionEnd, period: TEN_MINUTES, slack: MINUTE },
+    rule: Rule { start: Start::ConnectionEnd, period: MINUTE, slack: MINUTE },
 };
 
 /// Lets a reload of the page come back as the same participant.
 pub const BROWSER_GUEST: Declaration = Declaration {
     id: CategoryId("browser.guest"),
-    label: Label { de: "Teilnahme im Browser-Tab", en: "Participation in the browser tab" },
+    label: Label::new(
+        "Ihre Teilnahme, mit Zugangsgeheimnis",
+        "Your participation, with its secret",
+    ),
+    reason: Label::new(
+        "Damit Sie nach dem Neuladen wieder dabei sind",
+        "So that you are still in after reloading the page",
+    ),
     fields: &["participant_id", "participant_secret"],
     purpose: Purpose::Conference,
     basis: LegalBasis::Contract,
@@ -251,7 +307,11 @@ pub const BROWSER_GUEST: Declaration = Declaration {
 /// Saves typing the name again, where the person ticked that.
 pub const BROWSER_NAME: Declaration = Declaration {
     id: CategoryId("browser.name"),
-    label: Label { de: "Gemerkter Name im Browser", en: "Name remembered by the browser" },
+    label: Label::new("Ihr Name in diesem Browser", "Your name in this browser"),
+    reason: Label::new(
+        "Damit Sie ihn nicht erneut eingeben müssen",
+        "So that you need not type it again",
+    ),
     fields: &["display_name"],
     purpose: Purpose::Conference,
     basis: LegalBasis::Consent,
@@ -262,7 +322,14 @@ pub const BROWSER_NAME: Declaration = Declaration {
 /// What the person chose for next time; written only once something was chosen, never sent.
 pub const BROWSER_PREFERENCES: Declaration = Declaration {
     id: CategoryId("browser.preferences"),
-    label: Label { de: "Gemerkte Einstellungen im Browser", en: "Preferences kept by the browser" },
+    label: Label::new(
+        "Sprache, Erscheinungsbild, Tastenkürzel, gewählte Geräte",
+        "Language, appearance, shortcuts, chosen devices",
+    ),
+    reason: Label::new(
+        "Damit Ihre Wahl beim nächsten Mal gilt",
+        "So that your choice holds the next time",
+    ),
     fields: &["theme", "language", "shortcuts", "microphone", "camera", "speaker"],
     purpose: Purpose::Conference,
     basis: LegalBasis::Consent,
@@ -271,7 +338,6 @@ pub const BROWSER_PREFERENCES: Declaration = Declaration {
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
-const TEN_MINUTES: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {
@@ -289,7 +355,7 @@ mod tests {
         let id = CategoryId("x");
         let bad = Declaration {
             id,
-            label: Label { de: "X", en: "" },
+            label: Label::new("X", ""),
             fields: &[],
             basis: LegalBasis::Law { citation: "" },
             ..BROWSER_NAME
