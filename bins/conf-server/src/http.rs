@@ -9,6 +9,7 @@ mod health;
 mod listen;
 mod meeting_ws;
 mod origin;
+mod places;
 mod privacy;
 mod rooms;
 mod rtc;
@@ -19,21 +20,28 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::{HeaderMap, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get, post};
-use conf_core::RoomCode;
+use conf_core::{Room, RoomCode};
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
+use conf_store::Rooms as _;
+use conf_store::memory::Memory;
 use tokio::sync::watch;
 
+use crate::clock;
 use crate::config::PublicUrl;
 use crate::meetings::Meetings;
 use crate::metrics::Metrics;
 
 pub(crate) use client::Client;
 pub(crate) use error::ApiError;
-pub(crate) use listen::serve;
-pub(crate) use throttle::Throttle;
+pub(crate) use listen::{Door, serve};
+pub(crate) use places::{Place, Places};
+pub(crate) use throttle::{CONNECTIONS, JOINS, Throttle};
+
+use error::Refused;
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -42,15 +50,42 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) issuer: Issuer,
     pub(crate) keys: Keys,
+    pub(crate) rooms: Memory,
+    /// The room that is always there.
     pub(crate) open_room: RoomCode,
     pub(crate) limits: conf_core::Limits,
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) trusted_proxies: Vec<IpAddr>,
-    /// Of joins.
-    pub(crate) throttle: Throttle,
-    /// Of websockets that have not said hello yet.
-    pub(crate) sockets: Throttle,
+    pub(crate) joins: Throttle,
+    pub(crate) connections: Throttle,
+    pub(crate) places: Arc<Places>,
     pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl App {
+    /// The room that a link opens.
+    async fn room(&self, code: &str) -> Result<Room, ApiError> {
+        let code: RoomCode = code.parse().map_err(|_| ApiError::RoomUnknown)?;
+        let found = self.rooms.by_code(code).await.map_err(|_| ApiError::Unavailable)?;
+        found.ok_or(ApiError::RoomUnknown)
+    }
+
+    /// Takes one of the joins of an address.
+    fn take_join(&self, client: Client, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.take(&self.joins, client, headers)
+    }
+
+    /// Takes one of the websockets, or new tokens, of an address.
+    fn take_connection(&self, client: Client, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.take(&self.connections, client, headers)
+    }
+
+    fn take(&self, of: &Throttle, client: Client, headers: &HeaderMap) -> Result<(), ApiError> {
+        let address = client.origin(headers, &self.trusted_proxies);
+        let too_many = |wait: std::time::Duration| wait.as_secs() + 1;
+        of.take(clock::mono(), address)
+            .map_err(|wait| ApiError::TooManyRequests { retry_after: too_many(wait) })
+    }
 }
 
 /// The keys whose tokens are accepted.
@@ -86,17 +121,17 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(open)
         .fallback(assets::file)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(from_fn_with_state(Arc::clone(&app), origin::only_for_us))
         .layer(from_fn_with_state(Arc::clone(&app), headers::secure))
+        .layer(from_fn_with_state(Arc::clone(&app), error::count))
         .with_state(app)
 }
 
 /// The route of the metrics, for their own port.
 pub(crate) fn metrics_router(metrics: Arc<Metrics>, engine: crate::media::Engine) -> Router {
-    Router::new().route(
-        "/metrics",
-        get(move || {
-            let page = metrics.page(&engine.counters());
-            async move { ([(axum::http::header::CONTENT_TYPE, "text/plain; version=0.0.4")], page) }
-        }),
-    )
+    let page = move || {
+        let page = metrics.page(&engine.counters());
+        async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page) }
+    };
+    Router::new().route("/metrics", get(page)).layer(from_fn(headers::bare))
 }

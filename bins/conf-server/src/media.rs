@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use conf_media::command::{Command, Event, PeerId, Subject, TrackId};
 use conf_media::net::{Media, MediaConfig, NetError};
@@ -43,11 +43,7 @@ impl Engine {
         let (sender, events) = mpsc::channel(EVENTS);
         let lost = Arc::clone(&metrics);
         // Called from the engine's threads: neither waits nor locks.
-        let take = move |event| {
-            if sender.try_send(event).is_err() {
-                lost.events_lost.fetch_add(1, Ordering::Relaxed);
-            }
-        };
+        let take = move |event| hand_over(&sender, event, &lost);
         let media = conf_media::net::start(config, Box::new(take))?;
         tokio::spawn(route(events, Arc::clone(&routes), metrics));
         Ok(Self { media, routes })
@@ -79,21 +75,34 @@ impl Engine {
 async fn route(mut events: mpsc::Receiver<Event>, routes: Arc<Routes>, metrics: Arc<Metrics>) {
     while let Some(event) = events.recv().await {
         let meeting = routes.find(event.subject());
-        if let Some(meeting) = meeting
-            && let Err(mpsc::error::TrySendError::Full(_)) = meeting.try_send(event)
-        {
-            metrics.events_lost.fetch_add(1, Ordering::Relaxed);
+        if let Some(meeting) = meeting {
+            hand_over(&meeting, event, &metrics);
         }
+    }
+}
+
+/// Hands an event on without waiting. Half of the queue is kept for what happens once: how loud
+/// somebody is comes again, that a peer is gone does not.
+fn hand_over(queue: &mpsc::Sender<Event>, event: Event, metrics: &Metrics) {
+    let again = matches!(event, Event::Level { .. });
+    let lost = if again && queue.capacity() <= queue.max_capacity() / 2 {
+        true
+    } else {
+        matches!(queue.try_send(event), Err(mpsc::error::TrySendError::Full(_)))
+    };
+    if lost {
+        metrics.events_lost.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 impl Routes {
     fn find(&self, subject: Subject) -> Option<mpsc::Sender<Event>> {
-        self.table.lock().ok()?.get(&subject).cloned()
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.get(&subject).cloned()
     }
 
     fn set(&self, subject: Subject, meeting: Option<&mpsc::Sender<Event>>) {
-        let Ok(mut table) = self.table.lock() else { return };
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         match meeting {
             Some(meeting) => table.insert(subject, meeting.clone()),
             None => table.remove(&subject),
@@ -157,3 +166,24 @@ impl Drop for Line {
 /// Levels of 2,000 microphones fit twice.
 const EVENTS: usize = 16_384;
 const EVENTS_OF_A_MEETING: usize = 1_024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_never_push_out_what_happens_once() {
+        let (queue, mut events) = mpsc::channel(4);
+        let metrics = Metrics::default();
+        let level = || Event::Level { track: TrackId(1), level: 0.5, speaking: true };
+        for _ in 0..9 {
+            hand_over(&queue, level(), &metrics);
+        }
+        hand_over(&queue, Event::Disconnected { peer: PeerId(1) }, &metrics);
+        hand_over(&queue, Event::Reconnected { peer: PeerId(1) }, &metrics);
+        assert_eq!(metrics.events_lost.load(Ordering::Relaxed), 7);
+        let order = std::iter::from_fn(|| events.try_recv().ok());
+        let kinds: Vec<bool> = order.map(|it| matches!(it, Event::Level { .. })).collect();
+        assert_eq!(kinds, [true, true, false, false]);
+    }
+}

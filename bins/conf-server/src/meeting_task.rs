@@ -11,6 +11,7 @@
 //! Nothing here waits for a socket. A panic ends this meeting only; [`crate::meetings`] notices.
 
 mod frame;
+mod mail;
 mod translate;
 
 use std::collections::HashMap;
@@ -19,14 +20,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
-use conf_core::meeting::{EndBy, Order, Participant, Via};
+use conf_core::meeting::{EndBy, Fact, Order, Via};
 use conf_core::wire::{Goodbye, Request, ServerMessage};
 use conf_core::{Meeting, ParticipantId, Refusal, Secret};
 use conf_media::command::{Event, PeerId};
 use conf_media::signal::livekit::token::Claims;
-use conf_media::signal::livekit::{self, Identity, Signal};
+use conf_media::signal::livekit::{self, Signal};
 use conf_privacy::Pii;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use crate::media::Line;
@@ -36,65 +37,8 @@ use crate::{clock, random};
 use frame::Frames;
 use translate::Identities;
 
-/// What a meeting is told. Not printable: it holds what people say.
-pub(crate) enum Mail {
-    /// Somebody wants in with the web client.
-    Join { name: Pii<String>, answer: oneshot::Sender<Result<Joined, Refusal>> },
-    /// Somebody who is in wants a new media token.
-    Return {
-        participant: ParticipantId,
-        secret: Secret,
-        answer: oneshot::Sender<Result<Joined, Refusal>>,
-    },
-    /// A meeting websocket said hello.
-    Attach { attach: Attach, answer: oneshot::Sender<Result<(), Refusal>> },
-    /// It sent a command.
-    Command { connection: u64, request: Request },
-    /// It asks whether anybody is there.
-    Ping { connection: u64 },
-    /// It is gone.
-    Detach { connection: u64 },
-    /// May this token's holder come in? With `enter`, a holder of an API token is let in.
-    Admit { claims: Box<Claims>, enter: bool, answer: oneshot::Sender<Result<(), Refusal>> },
-    /// A signalling websocket of an admitted holder opened.
-    Signal { signal: Box<OpenSignal>, answer: oneshot::Sender<Result<(), Refusal>> },
-    /// It sent a message.
-    SignalMessage { connection: u64, bytes: Bytes },
-    /// It is gone.
-    SignalClosed { connection: u64 },
-    /// The server stops.
-    End,
-    /// For the test of what a panic does.
-    #[cfg(test)]
-    Panic,
-}
-
-/// A meeting websocket that said hello.
-pub(crate) struct Attach {
-    pub(crate) participant: ParticipantId,
-    pub(crate) secret: Secret,
-    pub(crate) connection: u64,
-    pub(crate) resume_from: Option<u64>,
-    pub(crate) outbox: Outbox,
-}
-
-/// A signalling websocket with its checked token.
-pub(crate) struct OpenSignal {
-    pub(crate) connection: u64,
-    pub(crate) claims: Box<Claims>,
-    pub(crate) request: Box<JoinRequest>,
-    pub(crate) outbox: Outbox,
-}
-
-/// The `join_request` of a signalling websocket.
-pub(crate) type JoinRequest = livekit_protocol::JoinRequest;
-
-/// Who has joined.
-#[derive(Debug)]
-pub(crate) struct Joined {
-    pub(crate) participant: Participant,
-    pub(crate) secret: Secret,
-}
+pub(crate) use frame::goodbye;
+pub(crate) use mail::{Attach, JoinRequest, Joined, Mail, OpenSignal, Turn, is_participant};
 
 /// What a task is made of.
 #[derive(Debug)]
@@ -144,30 +88,48 @@ pub(crate) async fn run(
 struct Task {
     parts: Parts,
     sockets: HashMap<u64, Outbox>,
-    signals: HashMap<u64, Outbox>,
+    signals: HashMap<u64, Signalling>,
     identities: Identities,
     frames: Frames,
     ended: bool,
+}
+
+/// A signalling websocket.
+struct Signalling {
+    participant: ParticipantId,
+    outbox: Outbox,
 }
 
 /// Inputs.
 impl Task {
     fn take(&mut self, mail: Mail) {
         match mail {
+            // Nobody waits any more: whoever asked is gone, and would stay as a ghost.
+            Mail::Join { answer, .. } if answer.is_closed() => {}
+            Mail::Admit { answer, .. } if answer.is_closed() => {}
             Mail::Join { name, answer } => drop(answer.send(self.join(name, Via::Web))),
             Mail::Return { participant, secret, answer } => {
                 let found = self.parts.meeting.authenticate(participant, &secret).cloned();
                 drop(answer.send(found.map(|participant| Joined { participant, secret })));
             }
             Mail::Attach { attach, answer } => drop(answer.send(self.attach(attach))),
-            Mail::Command { connection, request } => self.command(connection, request),
-            Mail::Ping { connection } => self.send(connection, &ServerMessage::Pong),
+            Mail::Command { connection, request, turn } => {
+                drop(turn);
+                self.command(connection, request);
+            }
+            Mail::Ping { connection, turn } => {
+                drop(turn);
+                self.send(connection, &ServerMessage::Pong);
+            }
             Mail::Detach { connection } => self.detach(connection),
             Mail::Admit { claims, enter, answer } => {
                 drop(answer.send(self.admit(&claims, enter).map(|_| ())));
             }
             Mail::Signal { signal, answer } => drop(answer.send(self.open_signal(*signal))),
-            Mail::SignalMessage { connection, bytes } => self.signal_message(connection, &bytes),
+            Mail::SignalMessage { connection, bytes, turn } => {
+                drop(turn);
+                self.signal_message(connection, &bytes);
+            }
             Mail::SignalClosed { connection } => self.close_signal(connection),
             Mail::End => self.end(),
             #[cfg(test)]
@@ -200,7 +162,7 @@ impl Task {
         let id = conf_core::ConnectionId(connection);
         let input = conf_core::Input::Command { connection: id, request, command };
         if let Err(refusal) = self.parts.meeting.handle(clock::core(), input) {
-            self.parts.metrics.refuse("command");
+            self.parts.metrics.refuse(refusal.code());
             self.send(connection, &ServerMessage::Refused { request, refusal });
         }
     }
@@ -254,9 +216,11 @@ impl Task {
             request,
             peer: PeerId(random::id()),
         };
-        self.signals.insert(connection, outbox);
+        self.signals.insert(connection, Signalling { participant: id, outbox });
         // A refused client was told by the machine, which closes the connection if it must.
-        self.signal_input(livekit::Input::Join(join));
+        if self.signal_input(livekit::Input::Join(join)) {
+            self.note(Fact::Connected { participant: id });
+        }
         Ok(())
     }
 
@@ -266,9 +230,23 @@ impl Task {
     }
 
     fn close_signal(&mut self, connection: u64) {
-        self.signals.remove(&connection);
+        self.forget_signal(connection);
         let connection = livekit::ConnectionId(connection);
         self.signal_input(livekit::Input::Closed { connection });
+    }
+
+    /// A participant without any signalling websocket is away until one comes back.
+    fn forget_signal(&mut self, connection: u64) -> Option<Outbox> {
+        let Signalling { participant, outbox } = self.signals.remove(&connection)?;
+        if !self.signals.values().any(|other| other.participant == participant) {
+            self.note(Fact::Away { participant });
+        }
+        Some(outbox)
+    }
+
+    fn note(&mut self, fact: Fact) {
+        // Refused: the participant has gone meanwhile.
+        let _late = self.parts.meeting.handle(clock::core(), conf_core::Input::Media(fact));
     }
 
     fn media(&mut self, event: Event) {
@@ -286,11 +264,14 @@ impl Task {
         self.parts.signal.handle_timeout(clock::media());
     }
 
-    fn signal_input(&mut self, input: livekit::Input<'_>) {
-        if let Err(refusal) = self.parts.signal.handle(clock::media(), input) {
-            self.parts.metrics.refuse("signal");
+    /// Hands an input to the signalling; whether it was taken.
+    fn signal_input(&mut self, input: livekit::Input<'_>) -> bool {
+        let done = self.parts.signal.handle(clock::media(), input);
+        if let Err(refusal) = &done {
+            self.parts.metrics.refuse(translate::word(refusal));
             tracing::debug!(%refusal, "signalling refused an input");
         }
+        done.is_ok()
     }
 
     fn timeout(&self) -> Option<std::time::Instant> {
@@ -317,6 +298,16 @@ impl Task {
 
     fn carry_out(&mut self, output: conf_core::Output) {
         match output {
+            // Its queue goes at once: else somebody who reconnects again and again without reading
+            // could fill the memory with snapshots.
+            conf_core::Output::Send {
+                connection,
+                message: ServerMessage::Goodbye { reason: reason @ Goodbye::Replaced },
+            } => {
+                if let Some(outbox) = self.sockets.remove(&connection.0) {
+                    outbox.cut(Some(goodbye(reason)));
+                }
+            }
             conf_core::Output::Send { connection, message } => self.send(connection.0, &message),
             conf_core::Output::Close { connection } => {
                 self.sockets.remove(&connection.0);
@@ -333,14 +324,12 @@ impl Task {
         match output {
             livekit::Output::Send { connection, bytes } => self.send_signal(connection.0, bytes),
             livekit::Output::Close { connection } => {
-                self.signals.remove(&connection.0);
+                self.forget_signal(connection.0);
             }
             livekit::Output::Command(command) => self.parts.line.send(command),
             livekit::Output::Fact(fact) => {
                 if let Some(fact) = self.identities.fact(fact) {
-                    let input = conf_core::Input::Media(fact);
-                    // Refused: the participant has gone meanwhile.
-                    let _late = self.parts.meeting.handle(clock::core(), input);
+                    self.note(fact);
                 }
             }
         }
@@ -374,11 +363,11 @@ impl Task {
     }
 
     fn send_signal(&mut self, connection: u64, bytes: Bytes) {
-        let Some(outbox) = self.signals.get(&connection) else { return };
-        if outbox.send(Message::Binary(bytes)).is_ok() {
+        let Some(open) = self.signals.get(&connection) else { return };
+        if open.outbox.send(Message::Binary(bytes)).is_ok() {
             return;
         }
-        if let Some(outbox) = self.signals.remove(&connection) {
+        if let Some(outbox) = self.forget_signal(connection) {
             outbox.cut(None);
             self.parts.metrics.too_slow.fetch_add(1, Ordering::Relaxed);
         }
@@ -392,10 +381,3 @@ impl Drop for Task {
         translate::adjust(&self.parts.metrics.participants, before, 0);
     }
 }
-
-/// Whether an identity is the id of a participant of the web client.
-pub(crate) fn is_participant(identity: &Identity) -> bool {
-    identity.reveal().parse::<ParticipantId>().is_ok()
-}
-
-pub(crate) use frame::goodbye;

@@ -5,19 +5,19 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use conf_core::meeting::Policy;
 use conf_core::{Limits, Meeting, MeetingConfig, MeetingId, RoomCode};
 use conf_media::signal::livekit::token::Issuer;
 use conf_media::signal::livekit::{Signal, SignalConfig};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::http::ApiError;
 use crate::media::Engine;
-use crate::meeting_task::{self, Mail, Parts};
+use crate::meeting_task::{self, Mail, Parts, Turn};
 use crate::metrics::{Gauge, Metrics};
 use crate::{clock, random};
 
@@ -69,8 +69,7 @@ impl Meetings {
 
     /// The meeting of a room, if one runs.
     pub(crate) fn find(&self, room: &RoomKey) -> Option<Running> {
-        let table = self.table.lock().ok()?;
-        table.running.get(room).filter(|running| !running.inbox.is_closed()).cloned()
+        self.table().running.get(room).filter(|running| !running.inbox.is_closed()).cloned()
     }
 
     /// The meeting of a room, started if need be.
@@ -78,7 +77,7 @@ impl Meetings {
     /// # Errors
     /// [`ApiError::TooManyMeetings`], and [`ApiError::Unavailable`] while the server stops.
     pub(crate) fn open(&self, room: &RoomKey) -> Result<Running, ApiError> {
-        let mut table = self.table.lock().map_err(|_| ApiError::Unavailable)?;
+        let mut table = self.table();
         if table.closed {
             return Err(ApiError::Unavailable);
         }
@@ -86,6 +85,10 @@ impl Meetings {
             && !running.inbox.is_closed()
         {
             return Ok(running.clone());
+        }
+        if table.running.len() >= self.common.most {
+            // Those that are over count no more, even before their tasks have cleared up.
+            table.running.retain(|_, running| !running.inbox.is_closed());
         }
         if table.running.len() >= self.common.most {
             return Err(ApiError::TooManyMeetings { limit: self.common.most });
@@ -123,19 +126,17 @@ impl Meetings {
 
     /// Ends all meetings, starts none any more, and waits until they are over.
     pub(crate) async fn stop(&self) {
-        let running: Vec<Running> = match self.table.lock() {
-            Ok(mut table) => {
-                table.closed = true;
-                table.running.values().cloned().collect()
-            }
-            Err(_) => return,
+        let running: Vec<Running> = {
+            let mut table = self.table();
+            table.closed = true;
+            table.running.values().cloned().collect()
         };
-        for running in &running {
-            let _ended_already = running.inbox.try_send(Mail::End);
-        }
-        for running in running {
+        // One that is busy has a full inbox, and no other waits for it.
+        let ends = running.into_iter().map(|running| async move {
+            let _ended_already = running.inbox.send(Mail::End).await;
             running.inbox.closed().await;
-        }
+        });
+        futures_util::future::join_all(ends).await;
     }
 
     /// Starts the tasks of a meeting: the one that runs it, and one that clears up after it.
@@ -173,6 +174,11 @@ impl Meetings {
         Running { id, inbox, count }
     }
 
+    /// A panic while it was locked is no reason to lose all rooms: each change of it is one step.
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn signal_config(&self, room: &RoomKey) -> SignalConfig {
         let media = self.common.engine.media();
         SignalConfig {
@@ -186,7 +192,7 @@ impl Meetings {
     }
 
     fn forget(&self, room: &RoomKey, id: MeetingId) {
-        let Ok(mut table) = self.table.lock() else { return };
+        let mut table = self.table();
         if table.running.get(room).is_some_and(|running| running.id == id) {
             table.running.remove(room);
         }
@@ -208,10 +214,32 @@ impl Running {
         self.inbox.send(question(answer)).await.ok()?;
         answered.await.ok()
     }
+}
 
-    /// Tells the meeting something, waiting while it is busy; `false` once it is over.
-    pub(crate) async fn tell(&self, mail: Mail) -> bool {
-        self.inbox.send(mail).await.is_ok()
+/// One websocket's way to its meeting. Only so many of its messages wait there, so that nobody
+/// fills the inbox, or the memory, alone.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    meeting: Running,
+    turns: Arc<Semaphore>,
+}
+
+impl Voice {
+    /// For a websocket that belongs to this meeting.
+    pub(crate) fn new(meeting: Running) -> Self {
+        Self { meeting, turns: Arc::new(Semaphore::new(TURNS)) }
+    }
+
+    /// Tells the meeting something, waiting while too much of this websocket waits there; `false`
+    /// once it is over.
+    pub(crate) async fn say(&self, mail: impl FnOnce(Turn) -> Mail) -> bool {
+        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return false };
+        self.meeting.inbox.send(mail(turn)).await.is_ok()
+    }
+
+    /// The last word of a websocket.
+    pub(crate) async fn end(&self, mail: Mail) {
+        let _over_already = self.meeting.inbox.send(mail).await;
     }
 }
 
@@ -233,6 +261,8 @@ impl std::fmt::Debug for RoomKey {
 
 /// Mails that wait for a busy meeting.
 const INBOX: usize = 1_024;
+/// Messages of one websocket that wait: of signalling, each may have a mebibyte.
+const TURNS: usize = 4;
 /// How long a meeting may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A meeting that ends while it is asked is rare, twice in a row rarer.

@@ -5,22 +5,24 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conf_core::Limits;
+use conf_core::{Limits, Room, RoomCode, RoomId};
 use conf_media::net::NetError;
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
+use conf_store::memory::Memory;
+use conf_store::{Rooms as _, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::clock;
 use crate::config::{ApiKey, Config};
-use crate::http::{self, App, Keys, Throttle};
+use crate::http::{self, App, CONNECTIONS, Door, JOINS, Keys, Places, Throttle};
 use crate::media::Engine;
 use crate::meetings::{Common, Meetings};
 use crate::metrics::Metrics;
 use crate::secrets::{self, Secrets, SecretsError};
+use crate::{clock, random};
 
 /// A running server.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub struct Server {
     link: Pii<String>,
     meetings: Meetings,
     engine: Engine,
+    places: Arc<Places>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
 }
@@ -58,6 +61,9 @@ pub enum StartError {
         #[source]
         cause: std::io::Error,
     },
+    /// The store does not take the open room.
+    #[error("the open room cannot be stored")]
+    Store(#[from] StoreError),
     /// The media engine did not start.
     #[error("media.listen = {address}: {cause}")]
     Media {
@@ -78,6 +84,11 @@ impl Server {
         let secrets = secrets::load(&config.data_dir)?;
         let keys = keys(&secrets, &config.api_keys)?;
         let (listener, http) = listen("http.listen", config.http_listen).await?;
+        let metrics_door = match config.metrics_listen {
+            Some(address) => Some(listen("metrics.listen", address).await?),
+            None => None,
+        };
+        let rooms = rooms(secrets.open_room).await?;
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(config.media_listen, config.advertised(), Arc::clone(&metrics))
             .map_err(|cause| StartError::Media { address: config.media_listen, cause })?;
@@ -92,29 +103,33 @@ impl Server {
             metrics: Arc::clone(&metrics),
         });
         let link = link(&config, http, &secrets);
+        let proxies = config.trusted_proxies.clone();
+        let places = Arc::new(Places::new(WEBSOCKETS, STRANGERS));
         let app = App {
             meetings: meetings.clone(),
             metrics: Arc::clone(&metrics),
             issuer,
             keys,
+            rooms,
             open_room: secrets.open_room,
             limits,
             public_url: config.public_url,
             trusted_proxies: config.trusted_proxies,
-            throttle: Throttle::new(clock::mono()),
-            sockets: Throttle::new(clock::mono()),
+            joins: Throttle::new(clock::mono(), JOINS),
+            connections: Throttle::new(clock::mono(), CONNECTIONS),
+            places: Arc::clone(&places),
             stopping: stopping.clone(),
         };
+        let door = Door { stopping, proxies, metrics: Arc::clone(&metrics) };
         let mut server =
-            Self { http, metrics: None, link, meetings, engine, stop, listeners: Vec::new() };
-        if let Some(address) = config.metrics_listen {
-            let (listener, address) = listen("metrics.listen", address).await?;
+            Self { http, metrics: None, link, meetings, engine, places, stop, listeners: vec![] };
+        if let Some((listener, address)) = metrics_door {
             let routes = http::metrics_router(metrics, server.engine.clone());
-            server.listeners.push(tokio::spawn(http::serve(listener, routes, stopping.clone())));
+            server.listeners.push(tokio::spawn(http::serve(listener, routes, door.clone())));
             server.metrics = Some(address);
         }
         let routes = http::router(Arc::new(app));
-        server.listeners.push(tokio::spawn(http::serve(listener, routes, stopping)));
+        server.listeners.push(tokio::spawn(http::serve(listener, routes, door)));
         tracing::info!(http = server.http.port(), "listening");
         Ok(server)
     }
@@ -146,6 +161,8 @@ impl Server {
             for listener in self.listeners {
                 let _panicked = listener.await;
             }
+            // Until the last frames have left.
+            self.places.empty().await;
         };
         if timeout(PATIENCE, over).await.is_err() {
             tracing::warn!("not everything ended in time");
@@ -167,6 +184,13 @@ async fn listen(
     Ok((listener, bound))
 }
 
+async fn rooms(open_room: RoomCode) -> Result<Memory, StoreError> {
+    let rooms = Memory::default();
+    let id = RoomId::from_u64(random::id());
+    rooms.insert(Room { id, code: open_room, title: None, created_at: clock::wall() }).await?;
+    Ok(rooms)
+}
+
 fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
     let own = secrets.token_key.clone();
     if let Some(taken) = given.iter().find(|given| given.key == own) {
@@ -186,5 +210,8 @@ fn link(config: &Config, http: SocketAddr, secrets: &Secrets) -> Pii<String> {
     Pii::new(format!("{base}/r/{}", secrets.open_room))
 }
 
+/// Twice as many as the default limits of meetings and participants need.
+const WEBSOCKETS: u32 = 20_000;
+const STRANGERS: usize = 1_024;
 const PATIENCE: Duration = Duration::from_millis(3_500);
 const PATIENCE_FOR_MEDIA: Duration = Duration::from_secs(1);

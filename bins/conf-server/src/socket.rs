@@ -2,15 +2,19 @@
 //!
 //! A meeting never waits for a socket. When an [`Outbox`] is full its reader is too slow: the
 //! meeting cuts it off with a last frame, and the client may come back and resume. Dropping an
-//! outbox closes the socket after what is still in it.
+//! outbox closes the socket after what is still in it. An [`Offence`] of the client closes it with
+//! the code and the reason that RFC 6455 has for it.
 
 use std::time::Duration;
 
+use std::error::Error as _;
+
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
-use futures_util::SinkExt as _;
-use futures_util::stream::SplitSink;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, interval_at, timeout};
+use tokio_tungstenite::tungstenite;
 
 /// Where frames for one websocket go.
 #[derive(Debug)]
@@ -24,6 +28,82 @@ pub(crate) struct Outbox {
 pub(crate) struct Outgoing {
     frames: mpsc::Receiver<Message>,
     cut: oneshot::Receiver<Option<Message>>,
+}
+
+/// What a client sent that ends its websocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Offence {
+    /// A message longer than is read.
+    TooLong {
+        /// Bytes that are read.
+        limit: usize,
+    },
+    /// A message that is none of the protocol's.
+    Unreadable,
+    /// Text where binary is spoken, or the other way round.
+    WrongKind,
+}
+
+impl Offence {
+    /// The label of the refusal in the metrics.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::TooLong { .. } => "message_too_large",
+            Self::Unreadable => "message_unreadable",
+            Self::WrongKind => "message_of_wrong_kind",
+        }
+    }
+
+    fn frame(self) -> CloseFrame {
+        let (code, reason) = match self {
+            Self::TooLong { limit } => {
+                (close_code::SIZE, format!("a message has at most {limit} bytes"))
+            }
+            Self::Unreadable => (close_code::INVALID, "the message cannot be read".to_owned()),
+            Self::WrongKind => {
+                (close_code::UNSUPPORTED, "messages of this kind are not taken".to_owned())
+            }
+        };
+        CloseFrame { code, reason: reason.into() }
+    }
+}
+
+/// What comes out of a websocket.
+pub(crate) enum Received {
+    /// A text or binary message.
+    Message(Message),
+    /// More than is read.
+    Offence(Offence),
+    /// Nothing more: closed, cut, or silent for too long.
+    Gone,
+}
+
+/// The next message; signs of life are passed over.
+pub(crate) async fn receive(stream: &mut SplitStream<WebSocket>, limit: usize) -> Received {
+    loop {
+        match timeout(IDLE, stream.next()).await {
+            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => {}
+            Ok(Some(Ok(message @ (Message::Text(_) | Message::Binary(_))))) => {
+                return Received::Message(message);
+            }
+            Ok(Some(Err(error))) if is_too_long(&error) => {
+                return Received::Offence(Offence::TooLong { limit });
+            }
+            Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => return Received::Gone,
+        }
+    }
+}
+
+fn is_too_long(error: &axum::Error) -> bool {
+    let error = error.source().and_then(|source| source.downcast_ref::<tungstenite::Error>());
+    matches!(error, Some(tungstenite::Error::Capacity(_)))
+}
+
+/// Reads until the client has closed too, so that it reads the last frame: unread bytes would turn
+/// our end into a reset.
+pub(crate) async fn drain(stream: &mut SplitStream<WebSocket>) {
+    let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+    let _in_time = timeout(FAREWELL, rest).await;
 }
 
 /// The outbox is full, or the socket is gone.
@@ -60,13 +140,31 @@ impl Outgoing {
     }
 }
 
-/// Writes what comes out of the outbox until it is dropped or cut, then closes the socket.
-pub(crate) async fn write(mut sink: SplitSink<WebSocket, Message>, outgoing: Outgoing) {
+/// Writes what comes out of the outbox until it is dropped or cut, or the client has offended, then
+/// closes the socket.
+pub(crate) async fn write(
+    mut sink: SplitSink<WebSocket, Message>,
+    outgoing: Outgoing,
+    offence: oneshot::Receiver<Offence>,
+) {
     let Outgoing { mut frames, cut } = outgoing;
     let cut = async {
-        match cut.await {
-            Ok(last) => last,
-            Err(_) => std::future::pending().await,
+        let offended = async {
+            match offence.await {
+                Ok(offence) => Some(Message::Close(Some(offence.frame()))),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let cut = async {
+            match cut.await {
+                Ok(last) => last,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            last = cut => last,
+            last = offended => last,
         }
     };
     tokio::pin!(cut);
@@ -93,10 +191,11 @@ pub(crate) async fn write(mut sink: SplitSink<WebSocket, Message>, outgoing: Out
 
 /// Sends a last frame and closes; for a socket that no meeting owns yet.
 pub(crate) async fn say_goodbye(sink: &mut SplitSink<WebSocket, Message>, last: Option<Message>) {
-    if let Some(last) = last
-        && sink.send(last).await.is_err()
-    {
-        return;
+    if let Some(last) = last {
+        let closes = matches!(last, Message::Close(_));
+        if sink.send(last).await.is_err() || closes {
+            return;
+        }
     }
     let close = CloseFrame { code: close_code::NORMAL, reason: "".into() };
     let _gone_already = sink.send(Message::Close(Some(close))).await;
@@ -106,6 +205,8 @@ pub(crate) async fn say_goodbye(sink: &mut SplitSink<WebSocket, Message>, last: 
 const PING: Duration = Duration::from_secs(20);
 /// No frame takes longer than this to leave.
 const STALLED: Duration = Duration::from_secs(30);
+/// Three pings unanswered.
+const IDLE: Duration = Duration::from_secs(65);
 /// How long closing may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 

@@ -10,7 +10,24 @@ async fn every_answer_carries_the_security_headers_and_no_cookie() {
     let running = start().await;
     let address = running.server.http();
     let room = format!("/r/{}", running.code);
-    for path in ["/", &room, "/privacy", "/health", "/api/v1/rooms/open", "/nothing/here"] {
+    let paths = [
+        "/",
+        &room,
+        "/privacy",
+        "/privacy.css",
+        "/privacy?lang=de&lang=en",
+        "/favicon.svg",
+        "/health",
+        "/ready",
+        "/api/v1/rooms/open",
+        "/api/v1/rooms/%ff",
+        "/api/meeting/ws",
+        "/rtc/v1",
+        "/rtc/v1/validate",
+        "/nothing/here",
+        "/%2e%2e/%2e%2e/secrets.toml",
+    ];
+    for path in paths {
         let response = get(address, path, &[]).await;
         let policy = response.header("content-security-policy").unwrap();
         assert!(policy.contains("default-src 'self';"), "{path}: {policy}");
@@ -87,7 +104,7 @@ async fn health_readiness_and_metrics_answer() {
         "conf_meetings 1",
         "conf_participants 1",
         "conf_joins_total 1",
-        "conf_refusals_total{reason=\"room_unknown\"} 1",
+        "conf_refusals_total{reason=\"room_unknown\"} 2",
         "conf_media_peers 0",
         "conf_media_drops_total{reason=\"unknown_user\"} 0",
     ] {
@@ -110,4 +127,58 @@ async fn an_address_that_joins_too_often_is_told_when_to_come_back() {
         assert_eq!(response.status, 201);
     }
     panic!("130 joins within a moment were all taken");
+}
+
+#[tokio::test]
+async fn a_name_that_a_stranger_can_point_here_is_not_answered() {
+    let running = start_with(|config| {
+        config.public_url = conf_server::config::PublicUrl::parse("https://meet.example.org");
+    })
+    .await;
+    let address = running.server.http();
+    let ask = async |host: &str| {
+        let head =
+            format!("GET /api/v1/rooms/open HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        support::raw(address, &head).await
+    };
+    for host in ["evil.example:8080", "evil.example", "127.0.0.1\r\nhost: evil.example"] {
+        let answer = ask(host).await;
+        assert!(answer.starts_with("HTTP/1.1 421 "), "{host}: {answer}");
+        assert!(answer.contains("host_foreign") && !answer.contains(&running.code), "{answer}");
+        assert!(answer.contains("content-security-policy"), "{answer}");
+    }
+    for host in ["localhost", "meet.example.org", "[::1]:8080"] {
+        assert!(ask(host).await.starts_with("HTTP/1.1 200 "), "{host}");
+    }
+    assert!(running.page().await.contains("conf_refusals_total{reason=\"host_foreign\"} 3\n"));
+    running.server.stop().await;
+}
+
+#[tokio::test]
+async fn heads_that_are_too_long_or_no_http_are_refused() {
+    let running = start().await;
+    let address = running.server.http();
+    let long = format!("GET / HTTP/1.1\r\nhost: {address}\r\nx: {}\r\n\r\n", "x".repeat(200_000));
+    let answer = support::raw_until_closed(address, &long).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let answer = support::raw(address, "nonsense\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let smuggled = format!(
+        "POST /api/v1/rooms/x/join HTTP/1.1\r\nhost: {address}\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\nGET "
+    );
+    assert!(support::raw(address, &smuggled).await.starts_with("HTTP/1.1 400 "));
+    assert_eq!(get(address, "/health", &[]).await.status, 200);
+    running.server.stop().await;
+}
+
+#[tokio::test]
+async fn the_metrics_port_serves_nothing_else() {
+    let running = start().await;
+    let metrics = running.server.metrics().unwrap();
+    let page = get(metrics, "/metrics", &[]).await;
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(page.header("cache-control"), Some("no-store"));
+    assert_eq!(get(metrics, "/", &[]).await.status, 404);
+    assert_eq!(get(metrics, "/api/v1/rooms/open", &[]).await.status, 404);
+    running.server.stop().await;
 }

@@ -2,8 +2,10 @@
 
 mod support;
 
+use futures_util::SinkExt as _;
 use serde_json::{Value, json};
 use support::{exchange, get, open, post, refused, start, start_with};
+use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
 async fn two_people_join_and_one_reads_what_the_other_writes() {
@@ -145,15 +147,77 @@ async fn a_page_of_another_origin_opens_no_websocket() {
 }
 
 #[tokio::test]
-async fn a_frame_over_the_limit_closes_the_websocket_and_the_participant_can_come_back() {
+async fn a_frame_over_the_limit_closes_with_the_limit_and_the_participant_can_come_back() {
     let running = start().await;
     let ada = running.join("Ada").await;
     let (mut socket, welcome) = running.enter(&ada).await;
     socket.command(1, json!({ "type": "send_chat", "text": "x".repeat(17_000) })).await;
-    while socket.frame().await.is_some() {}
+    assert_eq!(socket.closed().await, (1009, "a message has at most 16384 bytes".to_owned()));
     let mut again = running.meeting_socket().await;
     again.send(&running.hello(&ada, welcome["sequence"].clone())).await;
     assert_eq!(again.next().await["type"], "resumed");
+    assert!(running.page().await.contains("{reason=\"message_too_large\"} 1\n"));
+    running.server.stop().await;
+}
+
+#[tokio::test]
+async fn a_frame_that_is_none_of_ours_closes_with_the_reason() {
+    let running = start().await;
+    let ada = running.join("Ada").await;
+    for (frame, code, word) in [
+        (Message::text("{\"type\":\"dance\"}"), 1007, "message_unreadable"),
+        (Message::text("no json"), 1007, "message_unreadable"),
+        (Message::binary(vec![1, 2, 3]), 1003, "message_of_wrong_kind"),
+    ] {
+        let (mut socket, _) = running.enter(&ada).await;
+        socket.0.send(frame).await.unwrap();
+        assert_eq!(socket.closed().await.0, code);
+        assert!(running.page().await.contains(word));
+    }
+    running.server.stop().await;
+}
+
+#[tokio::test]
+async fn each_refusal_is_counted_under_its_own_word() {
+    let running = start().await;
+    let (ada, bob) = (running.join("Ada").await, running.join("Bob").await);
+    let (mut ada_socket, _) = running.enter(&ada).await;
+    let (mut socket, _) = running.enter(&bob).await;
+    let nobody = "p-0000000000000001";
+    for (command, word) in [
+        (json!({ "type": "end" }), "not_allowed"),
+        (json!({ "type": "send_chat", "text": " " }), "chat_empty"),
+        (json!({ "type": "send_chat", "text": "x".repeat(2_001) }), "chat_too_long"),
+    ] {
+        socket.command(1, command).await;
+        assert_eq!(socket.until("refused").await["refusal"]["type"], word);
+    }
+    ada_socket.command(1, json!({ "type": "mute", "participant": nobody })).await;
+    ada_socket.until("refused").await;
+    let path = format!("/api/v1/rooms/{}/join", running.code);
+    post(running.server.http(), &path, &json!({ "name": "" })).await;
+    let wrong = json!({ "participant": ada["participant"], "secret": "x".repeat(32) });
+    post(running.server.http(), &path, &wrong).await;
+    refused(running.server.http(), "/rtc/v1?access_token=nonsense", &[]).await;
+    refused(running.server.http(), "/api/meeting/ws", &[("origin", "https://evil.example")]).await;
+    let mut stranger = running.meeting_socket().await;
+    stranger.send(&json!({ "type": "ping" })).await;
+    stranger.until("goodbye").await;
+    let page = running.page().await;
+    for word in [
+        "not_allowed",
+        "chat_empty",
+        "chat_too_long",
+        "participant_unknown",
+        "name_invalid",
+        "secret_wrong",
+        "token_invalid",
+        "origin_foreign",
+        "hello_unknown",
+    ] {
+        let line = format!("conf_refusals_total{{reason=\"{word}\"}} 1\n");
+        assert!(page.contains(&line), "{word} is missing in\n{page}");
+    }
     running.server.stop().await;
 }
 

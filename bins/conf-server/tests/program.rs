@@ -113,6 +113,21 @@ fn the_file_in_the_working_folder_is_read_and_a_port_in_use_is_named() {
 }
 
 #[test]
+fn a_port_of_metrics_or_media_in_use_is_named_with_its_key() {
+    let folder = Folder::new();
+    let tcp = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for (variable, key, address) in [
+        ("CONF_METRICS__LISTEN", "metrics.listen", tcp.local_addr().unwrap()),
+        ("CONF_MEDIA__LISTEN", "media.listen", udp.local_addr().unwrap()),
+    ] {
+        let (code, text) = run(&folder, &[(variable, &address.to_string())]);
+        let named = text.contains(&format!("{key} = {address}"));
+        assert_eq!((code, named), (Some(78), true), "{text}");
+    }
+}
+
+#[test]
 fn the_configuration_is_explained() {
     let output = Command::new(env!("CARGO_BIN_EXE_conf-server"))
         .args(["config", "--explain"])

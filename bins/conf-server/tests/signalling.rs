@@ -159,3 +159,67 @@ async fn a_full_meeting_and_too_many_meetings_refuse_api_tokens_too() {
     let _again = open(address, &path(&token("a", "demo")), &[]).await.unwrap();
     running.server.stop().await;
 }
+
+#[tokio::test]
+async fn an_address_that_signals_too_often_waits_and_others_do_not() {
+    let proxy = [127, 0, 0, 1].into();
+    let running = start_with(|config| config.trusted_proxies = vec![proxy]).await;
+    let address = running.server.http();
+    let path = path("nonsense");
+    let mut answer =
+        get(address, &path.replace("v1?", "v1/validate?"), &[("x-forwarded-for", "192.0.2.1")])
+            .await;
+    let mut asked = 1;
+    while answer.status != 429 {
+        assert_eq!((answer.status, asked < 3_000), (401, true), "{}", answer.body);
+        answer =
+            get(address, &path.replace("v1?", "v1/validate?"), &[("x-forwarded-for", "192.0.2.1")])
+                .await;
+        asked += 1;
+    }
+    assert!(asked > 1_000, "a large meeting behind one address comes back: {asked}");
+    let (status, text) = refused(address, &path, &[("x-forwarded-for", "192.0.2.1")]).await;
+    assert_eq!((status, text.contains("too many requests")), (429, true), "{text}");
+    assert_eq!(refused(address, &path, &[("x-forwarded-for", "192.0.2.2")]).await.0, 401);
+    running.server.stop().await;
+}
+
+#[tokio::test]
+async fn messages_of_signalling_that_offend_close_with_a_reason_and_are_counted() {
+    let running = start().await;
+    let ada = running.join("Ada").await;
+    let own = path(ada["media_token"].as_str().unwrap());
+    let mut signal = support::Socket(open(running.server.http(), &own, &[]).await.unwrap());
+    signal.0.send(Message::binary(vec![0xff; 100])).await.unwrap();
+    signal.0.send(Message::text("text")).await.unwrap();
+    assert_eq!(signal.closed().await.0, 1003);
+    let page = running.page().await;
+    for word in ["signal_malformed", "message_of_wrong_kind"] {
+        assert!(page.contains(&format!("{{reason=\"{word}\"}} 1\n")), "{word}: {page}");
+    }
+    running.server.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_came_with_a_token_is_away_when_cut_and_gone_when_it_leaves() {
+    let running = start().await;
+    let ada = running.join("Ada").await;
+    let (mut ada_socket, _) = running.enter(&ada).await;
+    let bot = path(&token("bot", &running.code));
+    let mut socket = open(running.server.http(), &bot, &[]).await.unwrap();
+    let presence = |message: &serde_json::Value| {
+        message["event"]["participant"]["presence"].as_str().unwrap().to_owned()
+    };
+    ada_socket.until("participant_joined").await;
+    assert_eq!(presence(&ada_socket.until("participant_changed").await), "connected");
+    socket.close(None).await.unwrap();
+    assert_eq!(presence(&ada_socket.until("participant_changed").await), "reconnecting");
+    let mut socket = open(running.server.http(), &bot, &[]).await.unwrap();
+    assert_eq!(presence(&ada_socket.until("participant_changed").await), "connected");
+    let leave = livekit_protocol::signal_request::Message::Leave(Default::default());
+    let leave = livekit_protocol::SignalRequest { message: Some(leave) };
+    socket.send(Message::binary(leave.encode_to_vec())).await.unwrap();
+    let left = ada_socket.until("participant_left").await;
+    assert_eq!(left["event"]["reason"], "left");
+    running.server.stop().await;
+}

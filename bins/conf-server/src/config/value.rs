@@ -45,6 +45,12 @@ impl PublicUrl {
         self.secure
     }
 
+    /// Host without port.
+    pub(crate) fn name(&self) -> &str {
+        let port = self.host.rfind(':').filter(|at| !self.host[*at..].contains(']'));
+        port.and_then(|at| self.host.get(..at)).unwrap_or(&self.host)
+    }
+
     /// Host and, where it is not the scheme's own, port.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -60,7 +66,10 @@ impl fmt::Display for PublicUrl {
 }
 
 pub(super) fn folder(value: &toml::Value) -> Option<PathBuf> {
-    value.as_str().filter(|text| !text.is_empty() && !text.contains('\0')).map(PathBuf::from)
+    value
+        .as_str()
+        .filter(|text| !text.is_empty() && !text.contains(['\0', char::REPLACEMENT_CHARACTER]))
+        .map(PathBuf::from)
 }
 
 pub(super) fn address(value: &toml::Value) -> Option<SocketAddr> {

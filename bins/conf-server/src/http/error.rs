@@ -1,9 +1,30 @@
 //! What the HTTP API answers when it refuses: a status and `{"error":{"code","message",…}}`.
+//!
+//! Every refusal carries its word in an extension of the answer, and [`count`] counts them all.
+
+use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+
+use super::App;
+
+/// The word of a refusal, in the extensions of the answer.
+#[derive(Clone, Copy)]
+pub(super) struct Refused(pub(super) &'static str);
+
+/// Counts refusals, whoever made them.
+pub(super) async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if let Some(Refused(word)) = response.extensions().get() {
+        app.metrics.refuse(word);
+    }
+    response
+}
 
 /// A refusal of the HTTP API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +51,10 @@ pub(crate) enum ApiError {
     NotJson,
     #[error("the page that asks is not one of this server")]
     OriginForeign,
+    #[error("this server has another name: its address, localhost, or that of http.public_url")]
+    HostForeign,
+    #[error("this server has as many websockets open as it takes ({limit})")]
+    TooManySockets { limit: usize },
     #[error("the server is stopping or overloaded")]
     Unavailable,
     #[error("there is nothing at this address")]
@@ -53,6 +78,8 @@ impl ApiError {
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::NotJson => "not_json",
             Self::OriginForeign => "origin_foreign",
+            Self::HostForeign => "host_foreign",
+            Self::TooManySockets { .. } => "too_many_sockets",
             Self::Unavailable => "unavailable",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -63,7 +90,9 @@ impl ApiError {
         match self {
             Self::RoomUnknown | Self::NotFound => StatusCode::NOT_FOUND,
             Self::MeetingFull { .. } => StatusCode::CONFLICT,
-            Self::TooManyMeetings { .. } | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyMeetings { .. } | Self::TooManySockets { .. } | Self::Unavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::NameInvalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::SecretWrong => StatusCode::UNAUTHORIZED,
             Self::ParticipantGone => StatusCode::GONE,
@@ -72,6 +101,7 @@ impl ApiError {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::OriginForeign => StatusCode::FORBIDDEN,
+            Self::HostForeign => StatusCode::MISDIRECTED_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         }
     }
@@ -80,6 +110,7 @@ impl ApiError {
         match self {
             Self::MeetingFull { limit }
             | Self::TooManyMeetings { limit }
+            | Self::TooManySockets { limit }
             | Self::NameInvalid { limit }
             | Self::BodyTooLarge { limit } => Some(limit),
             _ => None,
@@ -106,6 +137,7 @@ impl IntoResponse for ApiError {
         if let Some(seconds) = self.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(Refused(self.code()));
         response
     }
 }

@@ -22,6 +22,17 @@ pub(super) async fn secure(State(app): State<Arc<App>>, request: Request, next: 
     response
 }
 
+/// The headers of answers that are no pages.
+pub(super) async fn bare(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in BARE {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
 /// Lets pages of any origin read the answer. There is no cookie, so nothing is given away that
 /// the asking page does not hold itself: the token.
 pub(super) async fn open_to_all_origins(request: Request, next: Next) -> Response {
@@ -47,6 +58,12 @@ fn is_of_host(byte: u8) -> bool {
 
 const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; \
     worker-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+const BARE: [(&str, &str); 3] = [
+    ("cache-control", "no-store"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("x-content-type-options", "nosniff"),
+];
 
 const FIXED: [(&str, &str); 6] = [
     ("cross-origin-opener-policy", "same-origin"),

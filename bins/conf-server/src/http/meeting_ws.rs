@@ -11,15 +11,16 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use conf_core::wire::{ClientMessage, Goodbye, Hello, VERSION};
 use futures_util::StreamExt as _;
-use futures_util::stream::SplitStream;
+use futures_util::stream::{SplitSink, SplitStream};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{ApiError, App, Client, Shared, origin};
+use super::{ApiError, App, Client, Place, Shared, origin};
 use crate::meeting_task::{Attach, Mail, goodbye};
-use crate::meetings::{RoomKey, Running};
+use crate::meetings::{RoomKey, Voice};
 use crate::metrics::Gauge;
-use crate::socket::{self, Outgoing};
-use crate::{clock, random};
+use crate::random;
+use crate::socket::{self, Offence, Outgoing, Received};
 
 /// Checks where the page comes from and opens the websocket.
 pub(super) async fn upgrade(
@@ -29,49 +30,50 @@ pub(super) async fn upgrade(
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(socket) = socket else { return ApiError::NotFound.into_response() };
-    if !origin::is_own(&headers, app.public_url.as_ref()) {
-        app.metrics.refuse(ApiError::OriginForeign.code());
-        return ApiError::OriginForeign.into_response();
+    match admit(&app, client, &headers) {
+        Ok(place) => socket
+            .max_message_size(app.limits.message_bytes)
+            .max_frame_size(app.limits.message_bytes)
+            .read_buffer_size(READ_BUFFER)
+            .on_upgrade(move |socket| serve(app, socket, place)),
+        Err(error) => error.into_response(),
     }
-    let address = client.origin(&headers, &app.trusted_proxies);
-    if let Err(wait) = app.sockets.take(clock::mono(), address) {
-        let error = ApiError::TooManyRequests { retry_after: wait.as_secs() + 1 };
-        app.metrics.refuse(error.code());
-        return error.into_response();
-    }
-    let limit = app.limits.message_bytes;
-    socket
-        .max_message_size(limit)
-        .max_frame_size(limit)
-        .on_upgrade(move |socket| serve(app, socket))
 }
 
-async fn serve(app: Arc<App>, socket: WebSocket) {
+fn admit(app: &App, client: Client, headers: &HeaderMap) -> Result<Place, ApiError> {
+    if !origin::is_own(headers, app.public_url.as_ref()) {
+        return Err(ApiError::OriginForeign);
+    }
+    app.take_connection(client, headers)?;
+    app.places.take()
+}
+
+async fn serve(app: Arc<App>, socket: WebSocket, _place: Place) {
     let _counted = Gauge::new(Arc::clone(&app.metrics), |metrics| &metrics.meeting_sockets);
     let (mut sink, mut stream) = socket.split();
     let mut stopping = app.stopping.clone();
     let hello = tokio::select! {
         hello = timeout(HELLO, hello(&mut stream)) => hello.unwrap_or(Err(Goodbye::Unknown)),
         _ = stopping.wait_for(|stopping| *stopping) => Err(Goodbye::Ended),
+        Ok(()) = app.places.stranger() => return app.metrics.refuse("too_many_strangers"),
     };
     let attached = match hello {
         Ok(hello) => attach(&app, hello).await,
         Err(reason) => Err(reason),
     };
     match attached {
-        Ok((meeting, connection, outgoing)) => {
-            let writer = tokio::spawn(socket::write(sink, outgoing));
-            read(&mut stream, &meeting, connection, writer).await;
+        Ok(attached) => {
+            if let Some(offence) = read(&app, &mut stream, sink, attached).await {
+                app.metrics.refuse(offence.code());
+            }
         }
         Err(reason) => {
-            app.metrics.refuse("hello");
+            app.metrics.refuse(word(reason));
             let last = Some(goodbye(reason));
             let _best_effort = timeout(FAREWELL, socket::say_goodbye(&mut sink, last)).await;
-            // Until the client has closed too, so that it reads the last frame.
-            let _either =
-                timeout(FAREWELL, async { while let Some(Ok(_)) = stream.next().await {} }).await;
         }
     }
+    socket::drain(&mut stream).await;
 }
 
 async fn hello(stream: &mut SplitStream<WebSocket>) -> Result<Hello, Goodbye> {
@@ -93,7 +95,14 @@ async fn hello(stream: &mut SplitStream<WebSocket>) -> Result<Hello, Goodbye> {
     }
 }
 
-async fn attach(app: &App, hello: Hello) -> Result<(Running, u64, Outgoing), Goodbye> {
+/// A connection that belongs to a participant, and what the meeting wants to have sent over it.
+struct Attached {
+    voice: Voice,
+    connection: u64,
+    outgoing: Outgoing,
+}
+
+async fn attach(app: &App, hello: Hello) -> Result<Attached, Goodbye> {
     let meeting = app.meetings.find(&RoomKey::Code(hello.room)).ok_or(Goodbye::Unknown)?;
     let connection = random::id();
     let (outbox, outgoing) = socket::outbox(OUTBOX);
@@ -107,40 +116,59 @@ async fn attach(app: &App, hello: Hello) -> Result<(Running, u64, Outgoing), Goo
     let answer = meeting.ask(|answer| Mail::Attach { attach, answer }).await;
     let answer = answer.ok_or(Goodbye::Ended)?;
     answer.map_err(|refusal| refusal.goodbye())?;
-    Ok((meeting, connection, outgoing))
+    Ok(Attached { voice: Voice::new(meeting), connection, outgoing })
 }
 
-/// Reads until the client is gone, silent for too long, breaks the rules, or the writer is done.
+/// Reads until the client is gone, silent for too long, offends, or the writer is done.
 async fn read(
+    app: &App,
     stream: &mut SplitStream<WebSocket>,
-    meeting: &Running,
-    connection: u64,
-    mut writer: tokio::task::JoinHandle<()>,
-) {
-    loop {
-        let frame = tokio::select! {
-            frame = timeout(IDLE, stream.next()) => frame,
-            _ = &mut writer => {
-                meeting.tell(Mail::Detach { connection }).await;
-                return;
+    sink: SplitSink<WebSocket, Message>,
+    Attached { voice, connection, outgoing }: Attached,
+) -> Option<Offence> {
+    let (offend, offended) = oneshot::channel();
+    let mut writer = tokio::spawn(socket::write(sink, outgoing, offended));
+    let offence = loop {
+        let received = tokio::select! {
+            received = socket::receive(stream, app.limits.message_bytes) => received,
+            _ = &mut writer => break None,
+        };
+        let message = match received {
+            Received::Message(Message::Text(text)) => serde_json::from_str(&text),
+            Received::Message(_) => break Some(Offence::WrongKind),
+            Received::Offence(offence) => break Some(offence),
+            Received::Gone => break None,
+        };
+        let taken = match message {
+            Ok(ClientMessage::Command(request)) => {
+                voice.say(|turn| Mail::Command { connection, request, turn }).await
             }
+            Ok(ClientMessage::Ping) => voice.say(|turn| Mail::Ping { connection, turn }).await,
+            Ok(ClientMessage::Hello(_)) | Err(_) => break Some(Offence::Unreadable),
         };
-        let mail = match frame {
-            Ok(Some(Ok(Message::Text(text)))) => match serde_json::from_str(&text) {
-                Ok(ClientMessage::Command(request)) => Mail::Command { connection, request },
-                Ok(ClientMessage::Ping) => Mail::Ping { connection },
-                Ok(ClientMessage::Hello(_)) | Err(_) => break,
-            },
-            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
-            _ => break,
-        };
-        if !meeting.tell(mail).await {
-            break;
+        if !taken {
+            break None;
         }
+    };
+    if let Some(offence) = offence {
+        let _gone_already = offend.send(offence);
     }
     // The meeting drops the outbox when it hears of this; what is in it still leaves.
-    meeting.tell(Mail::Detach { connection }).await;
-    let _in_time = timeout(FAREWELL, writer).await;
+    voice.end(Mail::Detach { connection }).await;
+    if !writer.is_finished() {
+        let _in_time = timeout(FAREWELL, writer).await;
+    }
+    offence
+}
+
+/// The label of a refused hello in the metrics.
+const fn word(reason: Goodbye) -> &'static str {
+    match reason {
+        Goodbye::Ended => "hello_after_end",
+        Goodbye::Removed => "hello_of_removed",
+        Goodbye::Version => "hello_of_other_version",
+        Goodbye::Unknown | Goodbye::Left | Goodbye::Replaced | Goodbye::TooSlow => "hello_unknown",
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -150,8 +178,8 @@ struct Versioned {
 
 /// How long a client may take to say who it is.
 const HELLO: Duration = Duration::from_secs(10);
-/// Three pings unanswered.
-const IDLE: Duration = Duration::from_secs(65);
 const FAREWELL: Duration = Duration::from_secs(3);
+/// Most messages are short, and strangers wait with an empty buffer.
+const READ_BUFFER: usize = 4 * 1024;
 /// Frames that wait for a slow client.
 const OUTBOX: usize = 512;

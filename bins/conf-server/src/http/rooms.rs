@@ -1,13 +1,12 @@
 //! Rooms for the web client: what is there, and joining.
 
-use std::sync::Arc;
-
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use conf_core::meeting::Participant;
-use conf_core::{ParticipantId, Refusal, Role, RoomCode, Secret};
+use conf_core::{ParticipantId, Refusal, Role, Room, RoomCode, Secret};
 use conf_media::signal::livekit::Identity;
 use conf_media::signal::livekit::token::{Claims, Grants};
 use conf_privacy::Pii;
@@ -24,16 +23,13 @@ pub(super) async fn open(State(app): Shared) -> Json<Code> {
 }
 
 /// `GET /api/v1/rooms/{code}`.
-pub(super) async fn info(
-    State(app): Shared,
-    Path(code): Path<String>,
-) -> Result<Json<Info>, ApiError> {
-    let code = known(&app, &code)?;
-    let meeting = app.meetings.find(&RoomKey::Code(code));
+pub(super) async fn info(State(app): Shared, code: Named) -> Result<Json<Info>, ApiError> {
+    let room = named(&app, code).await?;
+    let meeting = app.meetings.find(&RoomKey::Code(room.code));
     let meeting = meeting.map(|running| Running { participants: running.count() });
     let limits =
         InfoLimits { participants: app.limits.participants, name_chars: app.limits.name_chars };
-    Ok(Json(Info { code, title: None, meeting, limits }))
+    Ok(Json(Info { code: room.code, title: room.title, meeting, limits }))
 }
 
 /// `POST /api/v1/rooms/{code}/join`: with a name a new participant, with participant and secret
@@ -41,33 +37,19 @@ pub(super) async fn info(
 pub(super) async fn join(
     State(app): Shared,
     Extension(client): Extension<Client>,
-    Path(code): Path<String>,
-    request: Request,
-) -> Response {
-    let joined = try_join(&app, client, &code, request).await;
-    joined.unwrap_or_else(|error| {
-        app.metrics.refuse(error.code());
-        error.into_response()
-    })
-}
-
-async fn try_join(
-    app: &Arc<App>,
-    client: Client,
-    code: &str,
+    code: Named,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let address = client.origin(request.headers(), &app.trusted_proxies);
-    if let Err(wait) = app.throttle.take(clock::mono(), address) {
-        return Err(ApiError::TooManyRequests { retry_after: wait.as_secs() + 1 });
-    }
-    if !origin::is_own(request.headers(), app.public_url.as_ref()) {
+    let headers = request.headers().clone();
+    app.take_connection(client, &headers)?;
+    if !origin::is_own(&headers, app.public_url.as_ref()) {
         return Err(ApiError::OriginForeign);
     }
-    let code = known(app, code)?;
+    let code = named(&app, code).await?.code;
     let room = RoomKey::Code(code);
     let (status, joined) = match body::json(request).await? {
         Asked::New { name } => {
+            app.take_join(client, &headers)?;
             let question = |answer| Mail::Join { name: name.clone(), answer };
             (StatusCode::CREATED, app.meetings.ask(&room, true, question).await?)
         }
@@ -77,7 +59,7 @@ async fn try_join(
         }
     };
     let Joined { participant, secret } = joined.map_err(|refusal| refused(&refusal))?;
-    let media_token = media_token(app, code, &participant);
+    let media_token = media_token(&app, code, &participant);
     let Participant { id: participant, role, .. } = participant;
     Ok((status, Json(Admission { participant, secret, role, media_token })).into_response())
 }
@@ -94,10 +76,13 @@ fn media_token(app: &App, code: RoomCode, participant: &Participant) -> String {
     app.issuer.mint(&claims, clock::wall())
 }
 
-fn known(app: &App, code: &str) -> Result<RoomCode, ApiError> {
-    let code: RoomCode = code.parse().map_err(|_| ApiError::RoomUnknown)?;
-    if code == app.open_room { Ok(code) } else { Err(ApiError::RoomUnknown) }
+async fn named(app: &App, code: Named) -> Result<Room, ApiError> {
+    let Path(code) = code.map_err(|_| ApiError::RoomUnknown)?;
+    app.room(&code).await
 }
+
+/// The code in the address, or that it cannot be read.
+type Named = Result<Path<String>, PathRejection>;
 
 fn refused(refusal: &Refusal) -> ApiError {
     match *refusal {

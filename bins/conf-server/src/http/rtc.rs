@@ -1,7 +1,7 @@
 //! `/rtc/v1`: LiveKit-protocol signalling, and `validate`, which says in words why it was refused.
 //!
 //! Everything is checked before the websocket opens, so the HTTP status tells a client what is
-//! wrong: 400 request, 401 token, 403 not allowed, 409 full, 410 gone, 503 overloaded.
+//! wrong: 400 request, 401 token, 403 not allowed, 409 full, 410 gone, 429 too often, 503 overloaded.
 //!
 //! Two kinds of tokens come here. A participant of the web client has one that this server minted
 //! for its id: it must be in the meeting, and its page must be one of ours. A holder of an API
@@ -15,22 +15,23 @@ use std::time::Duration;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use conf_core::Refusal;
 use conf_media::signal::livekit::token::{Claims, TokenError, verify};
 use conf_media::signal::livekit::{JoinRequestError, parse_join_request};
 use futures_util::StreamExt as _;
-use futures_util::stream::SplitStream;
+use futures_util::stream::{SplitSink, SplitStream};
 use serde::Deserialize;
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::{ApiError, App, Shared, origin};
+use super::{ApiError, App, Client, Place, Refused, Shared, origin};
 use crate::meeting_task::{JoinRequest, Mail, OpenSignal, is_participant};
-use crate::meetings::{RoomKey, Running};
+use crate::meetings::{RoomKey, Running, Voice};
 use crate::metrics::Gauge;
-use crate::socket::{self, Outgoing};
+use crate::socket::{self, Offence, Outgoing};
 use crate::{clock, random};
 
 /// What the address carries; whatever else clients add is about them and not needed.
@@ -46,26 +47,34 @@ type Received = Result<Query<Asked>, QueryRejection>;
 /// Opens the signalling websocket for the holder of a token.
 pub(super) async fn upgrade(
     State(app): Shared,
+    Extension(client): Extension<Client>,
     query: Received,
     headers: HeaderMap,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Ok(socket) = socket else { return (StatusCode::NOT_FOUND, "no websocket").into_response() };
-    match enter(&app, query, &headers).await {
+    match enter(&app, client, query, &headers).await {
         Ok(admitted) => socket
             .max_message_size(MESSAGE)
             .max_frame_size(MESSAGE)
+            .read_buffer_size(READ_BUFFER)
             .on_upgrade(move |socket| serve(app, socket, admitted)),
-        Err(error) => {
-            app.metrics.refuse(error.label());
-            error.into_response()
-        }
+        Err(error) => error.into_response(),
     }
 }
 
 /// Says `success`, or what is wrong with the same request to `/rtc/v1`.
-pub(super) async fn validate(State(app): Shared, query: Received, headers: HeaderMap) -> Response {
-    match check(&app, query, &headers, false).await {
+pub(super) async fn validate(
+    State(app): Shared,
+    Extension(client): Extension<Client>,
+    query: Received,
+    headers: HeaderMap,
+) -> Response {
+    let checked = match app.take_connection(client, &headers) {
+        Ok(()) => check(&app, query, &headers, false).await,
+        Err(error) => Err(RtcError::Api(error)),
+    };
+    match checked {
         Ok(_) => "success".into_response(),
         Err(error) => error.into_response(),
     }
@@ -83,13 +92,21 @@ struct Admitted {
     claims: Box<Claims>,
     request: Box<JoinRequest>,
     meeting: Running,
+    place: Place,
 }
 
-async fn enter(app: &App, query: Received, headers: &HeaderMap) -> Result<Admitted, RtcError> {
+async fn enter(
+    app: &App,
+    client: Client,
+    query: Received,
+    headers: &HeaderMap,
+) -> Result<Admitted, RtcError> {
+    app.take_connection(client, headers).map_err(RtcError::Api)?;
+    let place = app.places.take().map_err(RtcError::Api)?;
     let Checked { claims, room, request } = check(app, query, headers, true).await?;
     let request = request.ok_or(RtcError::NoJoinRequest)?;
     let meeting = app.meetings.find(&room).ok_or(RtcError::Api(ApiError::ParticipantGone))?;
-    Ok(Admitted { claims, request, meeting })
+    Ok(Admitted { claims, request, meeting, place })
 }
 
 /// Checks the token and asks the meeting; with `enter` the holder of an API token is in after it.
@@ -120,7 +137,7 @@ async fn check(
     if enter && request.is_none() {
         return Err(RtcError::NoJoinRequest);
     }
-    let room = room(app, &claims.grants.room);
+    let room = room(app, &claims.grants.room).await;
     let claims = Box::new(claims);
     if web || enter {
         let question = |answer| Mail::Admit { claims: claims.clone(), enter, answer };
@@ -146,57 +163,70 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-fn room(app: &App, name: &str) -> RoomKey {
-    match name.parse() {
-        Ok(code) if code == app.open_room => RoomKey::Code(code),
-        _ => RoomKey::Name(name.to_owned()),
+/// Tokens name a room that has a link by its code, any other as they like.
+async fn room(app: &App, name: &str) -> RoomKey {
+    match app.room(name).await {
+        Ok(room) => RoomKey::Code(room.code),
+        Err(_) => RoomKey::Name(name.to_owned()),
     }
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, admitted: Admitted) {
     let _counted = Gauge::new(Arc::clone(&app.metrics), |metrics| &metrics.signal_sockets);
-    let Admitted { claims, request, meeting } = admitted;
+    let Admitted { claims, request, meeting, place: _place } = admitted;
     let connection = random::id();
     let (mut sink, mut stream) = socket.split();
     let (outbox, outgoing) = socket::outbox(OUTBOX);
     let signal = Box::new(OpenSignal { connection, claims, request, outbox });
     match meeting.ask(|answer| Mail::Signal { signal, answer }).await {
-        Some(Ok(())) => read(&mut stream, sink, &meeting, (connection, outgoing)).await,
+        Some(Ok(())) => {
+            let voice = Voice::new(meeting);
+            if let Some(offence) = read(&mut stream, sink, &voice, (connection, outgoing)).await {
+                app.metrics.refuse(offence.code());
+            }
+        }
         // It ended, or the participant left, since the checks.
         _ => {
             let farewell = socket::say_goodbye(&mut sink, None);
             let _best_effort = timeout(FAREWELL, farewell).await;
         }
     }
+    socket::drain(&mut stream).await;
 }
 
-/// Reads until the client is gone, silent for too long, breaks the rules, or the writer is done.
+/// Reads until the client is gone, silent for too long, offends, or the writer is done.
 async fn read(
     stream: &mut SplitStream<WebSocket>,
-    sink: futures_util::stream::SplitSink<WebSocket, Message>,
-    meeting: &Running,
+    sink: SplitSink<WebSocket, Message>,
+    voice: &Voice,
     (connection, outgoing): (u64, Outgoing),
-) {
-    let mut writer = tokio::spawn(socket::write(sink, outgoing));
-    loop {
-        let frame = tokio::select! {
-            frame = timeout(IDLE, stream.next()) => frame,
-            _ = &mut writer => break,
+) -> Option<Offence> {
+    let (offend, offended) = oneshot::channel();
+    let mut writer = tokio::spawn(socket::write(sink, outgoing, offended));
+    let offence = loop {
+        let received = tokio::select! {
+            received = socket::receive(stream, MESSAGE) => received,
+            _ = &mut writer => break None,
         };
-        let bytes = match frame {
-            Ok(Some(Ok(Message::Binary(bytes)))) => bytes,
-            Ok(Some(Ok(Message::Ping(_) | Message::Pong(_)))) => continue,
-            _ => break,
+        let bytes = match received {
+            socket::Received::Message(Message::Binary(bytes)) => bytes,
+            socket::Received::Message(_) => break Some(Offence::WrongKind),
+            socket::Received::Offence(offence) => break Some(offence),
+            socket::Received::Gone => break None,
         };
-        if !meeting.tell(Mail::SignalMessage { connection, bytes }).await {
-            break;
+        if !voice.say(|turn| Mail::SignalMessage { connection, bytes, turn }).await {
+            break None;
         }
+    };
+    if let Some(offence) = offence {
+        let _gone_already = offend.send(offence);
     }
     // The meeting drops the outbox when it hears of this; what is in it still leaves.
-    meeting.tell(Mail::SignalClosed { connection }).await;
+    voice.end(Mail::SignalClosed { connection }).await;
     if !writer.is_finished() {
         let _in_time = timeout(FAREWELL, writer).await;
     }
+    offence
 }
 
 /// Why signalling was refused. The text is shown to the developer who uses the SDK.
@@ -243,13 +273,13 @@ impl RtcError {
         match self {
             Self::Query => "query_invalid",
             Self::NoToken => "token_missing",
+            Self::Token(TokenError::Expired { .. }) => "token_expired",
             Self::Token(_) => "token_invalid",
             Self::NotGranted => "not_granted",
             Self::IdentityReserved => "identity_reserved",
             Self::TextTooLong => "text_too_long",
             Self::NoJoinRequest | Self::JoinRequest(_) => "join_request_invalid",
-            Self::Refused(Refusal::MeetingFull { .. }) => "meeting_full",
-            Self::Refused(_) => "participant_gone",
+            Self::Refused(refusal) => refusal.code(),
             Self::Api(error) => error.code(),
         }
     }
@@ -257,7 +287,8 @@ impl RtcError {
 
 impl IntoResponse for RtcError {
     fn into_response(self) -> Response {
-        (self.status(), self.to_string()).into_response()
+        let refused = Refused(self.label());
+        (self.status(), Extension(refused), self.to_string()).into_response()
     }
 }
 
@@ -265,8 +296,7 @@ impl IntoResponse for RtcError {
 const MESSAGE: usize = conf_media::signal::livekit::MAX_MESSAGE_BYTES;
 /// The longest room name and identity of an API token.
 const TEXT: usize = 256;
-/// Three pings unanswered.
-const IDLE: Duration = Duration::from_secs(65);
+const READ_BUFFER: usize = 8 * 1024;
 const FAREWELL: Duration = Duration::from_secs(3);
 /// Messages that wait for a slow client.
 const OUTBOX: usize = 1_024;

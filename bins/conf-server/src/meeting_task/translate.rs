@@ -45,9 +45,8 @@ impl Identities {
     /// A fact of the signalling for the meeting; `None` for what the meeting does not keep.
     pub(super) fn fact(&self, fact: livekit::Fact) -> Option<meeting::Fact> {
         Some(match fact {
-            livekit::Fact::Connected { identity } => {
-                meeting::Fact::Connected { participant: self.participant(&identity)? }
-            }
+            // Present is who has a websocket, and that is known here already.
+            livekit::Fact::Connected { .. } => return None,
             livekit::Fact::Gone { identity } => {
                 meeting::Fact::Gone { participant: self.participant(&identity)? }
             }
@@ -84,6 +83,27 @@ pub(super) fn source(source: meeting::Source) -> livekit::Source {
         meeting::Source::Camera => livekit::Source::Camera,
         meeting::Source::Screen => livekit::Source::ScreenShare,
         meeting::Source::ScreenAudio => livekit::Source::ScreenShareAudio,
+    }
+}
+
+/// The label of a refusal of the signalling in the metrics.
+pub(super) fn word(refusal: &livekit::Refusal) -> &'static str {
+    use livekit::Refusal;
+    match refusal {
+        Refusal::UnknownConnection => "signal_unknown_connection",
+        Refusal::UnknownParticipant => "signal_unknown_participant",
+        Refusal::MessageTooLarge { .. } => "signal_message_too_large",
+        Refusal::Malformed => "signal_malformed",
+        Refusal::TooFast { .. } => "signal_too_fast",
+        Refusal::Sdp(_) => "signal_sdp",
+        Refusal::FingerprintChanged => "signal_fingerprint_changed",
+        Refusal::NotAllowed => "signal_not_allowed",
+        Refusal::TooManyTracks { .. } => "signal_too_many_tracks",
+        Refusal::UnknownTrack => "signal_unknown_track",
+        Refusal::Unsupported => "signal_unsupported",
+        Refusal::TextTooLong { .. } => "signal_text_too_long",
+        Refusal::NothingToResume => "signal_nothing_to_resume",
+        _ => "signal_other",
     }
 }
 

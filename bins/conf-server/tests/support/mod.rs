@@ -135,6 +135,20 @@ impl Socket {
         }
     }
 
+    /// Code and reason with which the server closes.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            let next = timeout(Duration::from_secs(10), self.0.next()).await.expect("in time");
+            match next.expect("a close frame comes first").expect("nothing is cut") {
+                Message::Close(Some(frame)) => {
+                    return (frame.code.into(), frame.reason.to_string());
+                }
+                Message::Close(None) => panic!("closed without a reason"),
+                _ => {}
+            }
+        }
+    }
+
     /// The next frame, or `None` once the socket is closed.
     pub async fn frame(&mut self) -> Option<Value> {
         loop {
@@ -240,6 +254,15 @@ pub async fn raw(address: SocketAddr, request: &str) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).await.unwrap();
     text
+}
+
+/// As [`raw`], of a server that may close while it is still written to.
+pub async fn raw_until_closed(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let _closed_meanwhile = stream.write_all(request.as_bytes()).await;
+    let mut bytes = Vec::new();
+    let _reset = stream.read_to_end(&mut bytes).await;
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// A token of the integrator.

@@ -1,0 +1,80 @@
+//! What a meeting is told, and by whom.
+
+use bytes::Bytes;
+use conf_core::meeting::Participant;
+use conf_core::wire::Request;
+use conf_core::{ParticipantId, Refusal, Secret};
+use conf_media::signal::livekit::Identity;
+use conf_media::signal::livekit::token::Claims;
+use conf_privacy::Pii;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::socket::Outbox;
+
+/// What a meeting is told. Not printable: it holds what people say.
+pub(crate) enum Mail {
+    /// Somebody wants in with the web client.
+    Join { name: Pii<String>, answer: oneshot::Sender<Result<Joined, Refusal>> },
+    /// Somebody who is in wants a new media token.
+    Return {
+        participant: ParticipantId,
+        secret: Secret,
+        answer: oneshot::Sender<Result<Joined, Refusal>>,
+    },
+    /// A meeting websocket said hello.
+    Attach { attach: Attach, answer: oneshot::Sender<Result<(), Refusal>> },
+    /// It sent a command.
+    Command { connection: u64, request: Request, turn: Turn },
+    /// It asks whether anybody is there.
+    Ping { connection: u64, turn: Turn },
+    /// It is gone.
+    Detach { connection: u64 },
+    /// May this token's holder come in? With `enter`, a holder of an API token is let in.
+    Admit { claims: Box<Claims>, enter: bool, answer: oneshot::Sender<Result<(), Refusal>> },
+    /// A signalling websocket of an admitted holder opened.
+    Signal { signal: Box<OpenSignal>, answer: oneshot::Sender<Result<(), Refusal>> },
+    /// It sent a message.
+    SignalMessage { connection: u64, bytes: Bytes, turn: Turn },
+    /// It is gone.
+    SignalClosed { connection: u64 },
+    /// The server stops.
+    End,
+    /// For the test of what a panic does.
+    #[cfg(test)]
+    Panic,
+}
+
+/// The right of one websocket to have one message wait in the inbox; given back when it is taken.
+pub(crate) type Turn = OwnedSemaphorePermit;
+
+/// A meeting websocket that said hello.
+pub(crate) struct Attach {
+    pub(crate) participant: ParticipantId,
+    pub(crate) secret: Secret,
+    pub(crate) connection: u64,
+    pub(crate) resume_from: Option<u64>,
+    pub(crate) outbox: Outbox,
+}
+
+/// A signalling websocket with its checked token.
+pub(crate) struct OpenSignal {
+    pub(crate) connection: u64,
+    pub(crate) claims: Box<Claims>,
+    pub(crate) request: Box<JoinRequest>,
+    pub(crate) outbox: Outbox,
+}
+
+/// The `join_request` of a signalling websocket.
+pub(crate) type JoinRequest = livekit_protocol::JoinRequest;
+
+/// Who has joined.
+#[derive(Debug)]
+pub(crate) struct Joined {
+    pub(crate) participant: Participant,
+    pub(crate) secret: Secret,
+}
+
+/// Whether an identity is the id of a participant of the web client.
+pub(crate) fn is_participant(identity: &Identity) -> bool {
+    identity.reveal().parse::<ParticipantId>().is_ok()
+}
