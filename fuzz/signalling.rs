@@ -62,6 +62,8 @@ pub(crate) fn signal(input: &[u8]) {
             name: "name".into(),
             sid_number: number,
             grants: Grants::participant("room"),
+            metadata: String::new(),
+            attributes: Default::default(),
             request: Box::new(proto::JoinRequest::default()),
             peer: PeerId(number),
         };

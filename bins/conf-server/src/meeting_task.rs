@@ -213,6 +213,8 @@ impl Task {
             name: participant.name.reveal().clone(),
             sid_number: id.as_u64(),
             grants: claims.grants,
+            metadata: claims.metadata,
+            attributes: claims.attributes,
             request,
             peer: PeerId(random::id()),
         };

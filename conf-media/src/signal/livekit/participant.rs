@@ -138,20 +138,21 @@ impl Participant {
     pub(super) fn new(join: &Join, transport: Transport, now: crate::time::Now) -> Self {
         let request = &join.request;
         let settings = request.connection_settings.as_ref();
+        let mut metadata = &join.metadata;
+        let mut attributes: HashMap<_, _> = join.attributes.clone().into_iter().collect();
         // What a client says of itself counts only where its token allows it.
-        let own = join.grants.can_update_own_metadata();
+        if join.grants.can_update_own_metadata() {
+            metadata = Some(&request.metadata).filter(|own| !own.is_empty()).unwrap_or(metadata);
+            attributes.extend(request.participant_attributes.clone());
+        }
         Self {
             peer: join.peer,
             profile: Profile {
                 identity: join.identity.clone(),
                 sid: format!("PA_{:016x}", join.sid_number),
                 name: join.name.clone(),
-                metadata: if own { request.metadata.clone() } else { String::new() },
-                attributes: if own {
-                    request.participant_attributes.clone()
-                } else {
-                    HashMap::new()
-                },
+                metadata: metadata.clone(),
+                attributes,
                 grants: join.grants.clone(),
                 client: request.client_info.clone().unwrap_or_default(),
                 joined: now.wall,

@@ -1,5 +1,6 @@
 //! What goes into the signalling machine and what comes out of it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -158,6 +159,10 @@ pub struct Join {
     pub sid_number: u64,
     /// What it may do.
     pub grants: Grants,
+    /// The integrator's words about it, from its token; others get to see them.
+    pub metadata: String,
+    /// The integrator's pairs about it, from its token; others get to see them.
+    pub attributes: BTreeMap<String, String>,
     /// From the URL, see [`super::parse_join_request`].
     pub request: Box<proto::JoinRequest>,
     /// The id of its media connection, random; unused when it resumes.

@@ -247,3 +247,43 @@ fn a_recorder_is_shown_as_one() {
     let shown = meeting.info(1, 2).permission.unwrap().recorder;
     assert!(shown);
 }
+
+#[test]
+fn what_a_token_says_about_its_holder_reaches_the_others_and_the_next_token() {
+    let mut meeting = Meeting::with(1);
+    let mut agent = join(2);
+    agent.metadata = "{\"seat\":4}".into();
+    agent.attributes = [("team".to_owned(), "blue".to_owned())].into();
+    agent.request.metadata = "not allowed".into();
+    agent.request.participant_attributes = [("team".to_owned(), "red".to_owned())].into();
+    meeting.try_join(agent).unwrap();
+    let shown = meeting.info(1, 2);
+    assert_eq!(
+        (shown.metadata.as_str(), shown.attributes["team"].as_str()),
+        ("{\"seat\":4}", "blue")
+    );
+    let token = meeting.last(2, |message| match message {
+        Response::RefreshToken(token) => Some(token.clone()),
+        _ => None,
+    });
+    let keys = |_: &str| Some("secret".to_owned());
+    let claims = token::verify(&token, &keys, meeting.now.wall).unwrap();
+    assert_eq!((claims.metadata, claims.attributes["team"].as_str()), (shown.metadata, "blue"));
+}
+
+#[test]
+fn a_client_that_may_adds_its_own_words_to_its_token_s() {
+    let mut meeting = Meeting::with(1);
+    let mut agent = join(2);
+    agent.grants.can_update_own_metadata = Some(true);
+    agent.metadata = "token's".into();
+    agent.attributes = [("team", "blue"), ("lang", "de")].map(|(k, v)| (k.into(), v.into())).into();
+    agent.request.participant_attributes = [("team".to_owned(), "red".to_owned())].into();
+    meeting.try_join(agent).unwrap();
+    let shown = meeting.info(1, 2);
+    assert_eq!(shown.metadata, "token's");
+    assert_eq!(
+        (shown.attributes["team"].as_str(), shown.attributes["lang"].as_str()),
+        ("red", "de")
+    );
+}

@@ -6,6 +6,7 @@ mod refusals;
 mod resume;
 mod tracks;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use livekit_protocol as proto;
@@ -223,6 +224,8 @@ pub(super) fn join(number: u64) -> Join {
         name: format!("Name {number}"),
         sid_number: number,
         grants: Grants::participant("code"),
+        metadata: String::new(),
+        attributes: BTreeMap::new(),
         request: Box::new(proto::JoinRequest {
             connection_settings: Some(settings),
             publisher_offer: Some(offer),
