@@ -58,8 +58,10 @@ export function explainError(error: ApiError): string {
       return t('refusal_place');
     case 'too_many_requests':
       return t('error_too_many_requests', { seconds: Math.ceil(error.retryAfter ?? 5) });
+    case 'host_foreign':
     case 'origin_foreign':
       return t('error_origin');
+    case 'too_many_sockets':
     case 'unavailable':
       return t('error_unavailable');
     case 'body_invalid':
