@@ -178,8 +178,13 @@ async fn an_address_that_signals_too_often_waits_and_others_do_not() {
         asked += 1;
     }
     assert!(asked > 1_000, "a large meeting behind one address comes back: {asked}");
-    let (status, text) = refused(address, &path, &[("x-forwarded-for", "192.0.2.1")]).await;
-    assert_eq!((status, text.contains("too many requests")), (429, true), "{text}");
+    // One more is allowed each 20 ms, so a slow machine may meet a moment in which one is.
+    let mut answers = Vec::new();
+    while answers.len() < 100 && !answers.iter().any(|(status, _)| *status == 429) {
+        answers.push(refused(address, &path, &[("x-forwarded-for", "192.0.2.1")]).await);
+    }
+    let (status, text) = answers.last().unwrap();
+    assert_eq!((*status, text.contains("too many requests")), (429, true), "{text}");
     assert_eq!(refused(address, &path, &[("x-forwarded-for", "192.0.2.2")]).await.0, 401);
     running.server.stop().await;
 }
