@@ -1,0 +1,41 @@
+//! `conf-server [serve]`: serves until it is told to end.
+#![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use conf_server::{Config, Server, log};
+
+use super::words::configuration;
+use super::{Fault, Outcome, Words};
+
+pub(super) fn run(words: Words) -> Outcome {
+    let config = configuration(words.only_file()?.as_deref())?;
+    log::start(config.log_level);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::Failed(error.to_string()))?;
+    let outcome = runtime.block_on(serve_until_told(config));
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    outcome
+}
+
+async fn serve_until_told(config: Config) -> Outcome {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return Err(Fault::Failed("signals cannot be received".to_owned()));
+    };
+    let server = Server::start(config).await.map_err(|error| Fault::Refused(error.to_string()))?;
+    println!("\n  The open room is ready. Open this link in two browser tabs to meet:\n");
+    println!("      {}\n", server.open_room_link());
+    println!("  It serves this machine only, until a policy names who is responsible.\n");
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    server.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
