@@ -76,6 +76,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A person with a sign-in.
+    AccountId = "a-";
     /// A lasting place with a link.
     RoomId = "r-";
     /// One run of a room.

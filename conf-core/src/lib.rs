@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod account;
 mod id;
 mod limits;
 pub mod meeting;
@@ -22,12 +23,13 @@ mod text;
 mod time;
 pub mod wire;
 
-pub use id::{ConnectionId, IdError, MeetingId, ParticipantId, RoomId};
+pub use account::{Account, AccountRole, Email, PasswordHash};
+pub use id::{AccountId, ConnectionId, IdError, MeetingId, ParticipantId, RoomId};
 pub use limits::Limits;
 pub use meeting::{Input, Meeting, MeetingConfig, Output, Refusal};
 pub use rate::TokenBucket;
 pub use role::{Action, Role};
-pub use room::{Room, RoomCode, RoomCodeError};
+pub use room::{Lobby, Room, RoomCode, RoomCodeError, RoomOptions, Start, room_title};
 pub use secret::{Secret, SecretError};
 pub use text::TextError;
 pub use time::Now;

@@ -1,15 +1,16 @@
 //! What every store of rooms does, tried through the trait.
 
-use conf_core::{Room, RoomCode, RoomId};
+use conf_core::{Room, RoomCode, RoomId, RoomOptions};
 use conf_store::memory::Memory;
 use conf_store::{Page, Rooms, StoreError};
 
 fn room(number: u8) -> Room {
     Room {
         id: RoomId::from_u64(u64::from(number)),
+        owner: None,
         code: RoomCode::from_bytes([number; RoomCode::BYTES]),
         title: Some(format!("Room {number}").into()),
-        created_at: jiff::Timestamp::UNIX_EPOCH,
+        options: RoomOptions::default(),
     }
 }
 

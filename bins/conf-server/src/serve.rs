@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conf_core::{Limits, Room, RoomCode, RoomId};
+use conf_core::{Limits, Room, RoomCode, RoomId, RoomOptions};
 use conf_media::net::NetError;
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
@@ -187,7 +187,8 @@ async fn listen(
 async fn rooms(open_room: RoomCode) -> Result<Memory, StoreError> {
     let rooms = Memory::default();
     let id = RoomId::from_u64(random::id());
-    rooms.insert(Room { id, code: open_room, title: None, created_at: clock::wall() }).await?;
+    let options = RoomOptions::default();
+    rooms.insert(Room { id, owner: None, code: open_room, title: None, options }).await?;
     Ok(rooms)
 }
 
