@@ -109,6 +109,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(from_fn(headers::open_to_all_origins));
     Router::new()
         .route("/r/{code}", get(assets::index))
+        .route("/sign-in", get(assets::index))
+        .route("/welcome", get(assets::index))
+        .route("/account", get(assets::index))
+        .route("/admin/accounts", get(assets::index))
         .route("/privacy", get(privacy::page))
         .route("/privacy.css", get(privacy::style))
         .route("/health", get(health::health))

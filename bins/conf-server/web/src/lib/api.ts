@@ -4,6 +4,18 @@ export interface RoomInfo {
   title: string | null;
   meeting: { participants: number } | null;
   limits: { participants: number; name_chars: number };
+  /** What the owner chose for the room's meetings. */
+  options?: RoomOptions;
+  /** Who asks, if they are signed in. */
+  you?: { name: string; owner: boolean } | null;
+}
+
+/** What the owner of a room chooses for its meetings. */
+export interface RoomOptions {
+  mute_on_start: boolean;
+  lobby: 'off' | 'ask';
+  /** `owner`: nobody is let in before the owner is there. */
+  start: 'anyone' | 'owner';
 }
 
 /** What a join gives: who we are, and the keys to both websockets. */
@@ -21,6 +33,7 @@ export class ApiError extends Error {
     readonly status: number,
     readonly limit?: number,
     readonly retryAfter?: number,
+    readonly reason?: string,
   ) {
     super(code);
   }
@@ -50,21 +63,24 @@ export function rejoin(code: string, participant: string, secret: string): Promi
 }
 
 function post(code: string, body: object): Promise<Admission> {
-  return ask<Admission>(`/api/v1/rooms/${encodeURIComponent(code)}/join`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
+  return send<Admission>('POST', `/api/v1/rooms/${encodeURIComponent(code)}/join`, body);
 }
 
-async function ask<T>(path: string, init?: RequestInit): Promise<T> {
+/** A change: its body is JSON, also where it says nothing (the server takes no other, so that no form of a stranger passes). */
+export function send<T = void>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body: object = {}): Promise<T> {
+  return ask<T>(path, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+}
+
+/** The cookie of a signed-in account goes with it; there is none before somebody signs in. */
+export async function ask<T>(path: string, init?: RequestInit): Promise<T> {
   let answer: Response;
   try {
-    answer = await fetch(path, { credentials: 'omit', cache: 'no-store', signal: AbortSignal.timeout(15_000), ...init });
+    answer = await fetch(path, { credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(15_000), ...init });
   } catch {
     throw new ApiError('offline', 0);
   }
   if (!answer.ok) throw await refusal(answer);
+  if (answer.status === 204) return undefined as T;
   try {
     return (await answer.json()) as T;
   } catch {
@@ -74,8 +90,8 @@ async function ask<T>(path: string, init?: RequestInit): Promise<T> {
 
 async function refusal(answer: Response): Promise<ApiError> {
   try {
-    const { error } = (await answer.json()) as { error: { code: string; limit?: number; retry_after?: number } };
-    return new ApiError(error.code, answer.status, error.limit, error.retry_after);
+    const { error } = (await answer.json()) as { error: { code: string; limit?: number; retry_after?: number; reason?: string } };
+    return new ApiError(error.code, answer.status, error.limit, error.retry_after, error.reason);
   } catch {
     return new ApiError('unexpected', answer.status);
   }

@@ -1,8 +1,15 @@
-/** Which page the address names. Three kinds of address need no router library. */
-export type Route = { page: 'start' } | { page: 'room'; code: string } | { page: 'unknown' };
+/** Which page the address names. A handful of addresses needs no router library. */
+export type Route = { page: 'start' } | { page: 'room'; code: string } | { page: PortalPage } | { page: 'unknown' };
+
+/** Pages for people with an account. */
+export type PortalPage = 'sign-in' | 'welcome' | 'account' | 'accounts';
+
+const PORTAL: Record<string, PortalPage> = { '/sign-in': 'sign-in', '/welcome': 'welcome', '/account': 'account', '/admin/accounts': 'accounts' };
 
 export function parse(path: string): Route {
   if (path === '/' || path === '/index.html') return { page: 'start' };
+  const page = PORTAL[path.length > 1 ? path.replace(/\/$/, '') : path];
+  if (page) return { page };
   const room = /^\/r\/([^/]+)\/?$/.exec(path)?.[1];
   if (!room) return { page: 'unknown' };
   try {
