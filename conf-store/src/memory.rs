@@ -1,62 +1,133 @@
 //! A store that forgets everything with the process: for tests, and to try the server.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+mod tables;
 
 use async_trait::async_trait;
-use conf_core::{Room, RoomCode, RoomId};
+use conf_core::{Account, AccountId, Email, Room, RoomCode, RoomId};
+use jiff::Timestamp;
 use tokio::sync::RwLock;
 
-use crate::{Page, Rooms, StoreError};
+use crate::{
+    Accounts, Digest, Link, Links, Page, Removed, Rooms, Session, Sessions, Store, StoreError,
+};
+use tables::Tables;
 
-/// All rooms in memory, up to a million.
+/// Everything in memory. One lock: each function is one step for all others.
 #[derive(Debug, Default)]
 pub struct Memory {
-    rooms: RwLock<Tables>,
+    tables: RwLock<Tables>,
 }
 
-#[derive(Debug, Default)]
-struct Tables {
-    by_id: BTreeMap<RoomId, Room>,
-    /// One entry for each of `by_id`.
-    by_code: HashMap<RoomCode, RoomId>,
+#[async_trait]
+impl Store for Memory {
+    async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.tables.write().await.sweep(now))
+    }
+}
+
+#[async_trait]
+impl Accounts for Memory {
+    async fn account(&self, id: AccountId) -> Result<Option<Account>, StoreError> {
+        Ok(self.tables.read().await.accounts.get(&id).cloned())
+    }
+
+    async fn account_by_email(&self, email: &Email) -> Result<Option<Account>, StoreError> {
+        Ok(self.tables.read().await.by_email(email).cloned())
+    }
+
+    async fn add_account(&self, account: Account) -> Result<(), StoreError> {
+        self.tables.write().await.add_account(account)
+    }
+
+    async fn change_account(&self, account: Account) -> Result<(), StoreError> {
+        self.tables.write().await.change_account(account)
+    }
+
+    async fn remove_account(&self, id: AccountId) -> Result<Option<Removed>, StoreError> {
+        self.tables.write().await.remove_account(id)
+    }
+
+    async fn accounts(&self, page: Page<AccountId>) -> Result<Vec<Account>, StoreError> {
+        Ok(tables::page(&self.tables.read().await.accounts, page))
+    }
+
+    async fn has_administrator(&self) -> Result<bool, StoreError> {
+        Ok(self.tables.read().await.has_administrator(None))
+    }
+}
+
+#[async_trait]
+impl Sessions for Memory {
+    async fn add_session(&self, session: Session) -> Result<(), StoreError> {
+        self.tables.write().await.add_session(session)
+    }
+
+    async fn session(
+        &self,
+        digest: &Digest,
+        now: Timestamp,
+    ) -> Result<Option<Session>, StoreError> {
+        let tables = self.tables.read().await;
+        Ok(tables.sessions.get(digest).filter(|session| session.ends_at > now).cloned())
+    }
+
+    async fn end_session(&self, digest: &Digest) -> Result<bool, StoreError> {
+        Ok(self.tables.write().await.sessions.remove(digest).is_some())
+    }
+
+    async fn end_sessions_of(&self, account: AccountId) -> Result<u64, StoreError> {
+        Ok(self.tables.write().await.end_sessions_of(account))
+    }
+}
+
+#[async_trait]
+impl Links for Memory {
+    async fn add_link(&self, link: Link) -> Result<(), StoreError> {
+        self.tables.write().await.add_link(link)
+    }
+
+    async fn link(&self, digest: &Digest, now: Timestamp) -> Result<Option<Link>, StoreError> {
+        let tables = self.tables.read().await;
+        Ok(tables.links.get(digest).filter(|link| link.ends_at > now).cloned())
+    }
+
+    async fn redeem(
+        &self,
+        digest: &Digest,
+        now: Timestamp,
+        account: Account,
+    ) -> Result<(), StoreError> {
+        self.tables.write().await.redeem(digest, now, account)
+    }
 }
 
 #[async_trait]
 impl Rooms for Memory {
+    async fn room(&self, id: RoomId) -> Result<Option<Room>, StoreError> {
+        Ok(self.tables.read().await.rooms.get(&id).cloned())
+    }
+
     async fn by_code(&self, code: RoomCode) -> Result<Option<Room>, StoreError> {
-        let tables = self.rooms.read().await;
-        Ok(tables.by_code.get(&code).and_then(|id| tables.by_id.get(id)).cloned())
+        Ok(self.tables.read().await.by_code(code).cloned())
+    }
+
+    async fn rooms_of(&self, owner: AccountId) -> Result<Vec<Room>, StoreError> {
+        Ok(self.tables.read().await.rooms_of(owner).cloned().collect())
     }
 
     async fn insert(&self, room: Room) -> Result<(), StoreError> {
-        let mut tables = self.rooms.write().await;
-        if tables.by_id.contains_key(&room.id) || tables.by_code.contains_key(&room.code) {
-            return Err(StoreError::RoomTaken);
-        }
-        if tables.by_id.len() >= LIMIT {
-            return Err(StoreError::Full { limit: LIMIT });
-        }
-        tables.by_code.insert(room.code, room.id);
-        tables.by_id.insert(room.id, room);
-        Ok(())
+        self.tables.write().await.insert_room(room)
+    }
+
+    async fn change(&self, room: Room) -> Result<(), StoreError> {
+        self.tables.write().await.change_room(room)
     }
 
     async fn remove(&self, id: RoomId) -> Result<Option<Room>, StoreError> {
-        let mut tables = self.rooms.write().await;
-        let removed = tables.by_id.remove(&id);
-        if let Some(room) = &removed {
-            tables.by_code.remove(&room.code);
-        }
-        Ok(removed)
+        Ok(self.tables.write().await.remove_room(id))
     }
 
-    async fn list(&self, page: Page) -> Result<Vec<Room>, StoreError> {
-        let tables = self.rooms.read().await;
-        let start = page.after.map_or(Bound::Unbounded, Bound::Excluded);
-        let rooms = tables.by_id.range((start, Bound::Unbounded)).map(|(_, room)| room);
-        Ok(rooms.take(page.limit).cloned().collect())
+    async fn rooms(&self, page: Page<RoomId>) -> Result<Vec<Room>, StoreError> {
+        Ok(tables::page(&self.tables.read().await.rooms, page))
     }
 }
-
-const LIMIT: usize = 1_000_000;

@@ -26,8 +26,7 @@ use axum::routing::{any, get, post};
 use conf_core::{Room, RoomCode};
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
-use conf_store::Rooms as _;
-use conf_store::memory::Memory;
+use conf_store::Store;
 use tokio::sync::watch;
 
 use crate::clock;
@@ -50,7 +49,7 @@ pub(crate) struct App {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) issuer: Issuer,
     pub(crate) keys: Keys,
-    pub(crate) rooms: Memory,
+    pub(crate) store: Arc<dyn Store>,
     /// The room that is always there.
     pub(crate) open_room: RoomCode,
     pub(crate) limits: conf_core::Limits,
@@ -66,7 +65,7 @@ impl App {
     /// The room that a link opens.
     async fn room(&self, code: &str) -> Result<Room, ApiError> {
         let code: RoomCode = code.parse().map_err(|_| ApiError::RoomUnknown)?;
-        let found = self.rooms.by_code(code).await.map_err(|_| ApiError::Unavailable)?;
+        let found = self.store.by_code(code).await.map_err(|_| ApiError::Unavailable)?;
         found.ok_or(ApiError::RoomUnknown)
     }
 

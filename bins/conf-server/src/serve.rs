@@ -10,7 +10,7 @@ use conf_media::net::NetError;
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
 use conf_store::memory::Memory;
-use conf_store::{Rooms as _, StoreError};
+use conf_store::{Rooms as _, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -88,7 +88,7 @@ impl Server {
             Some(address) => Some(listen("metrics.listen", address).await?),
             None => None,
         };
-        let rooms = rooms(secrets.open_room).await?;
+        let store = store(secrets.open_room).await?;
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(config.media_listen, config.advertised(), Arc::clone(&metrics))
             .map_err(|cause| StartError::Media { address: config.media_listen, cause })?;
@@ -110,7 +110,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             issuer,
             keys,
-            rooms,
+            store,
             open_room: secrets.open_room,
             limits,
             public_url: config.public_url,
@@ -184,12 +184,12 @@ async fn listen(
     Ok((listener, bound))
 }
 
-async fn rooms(open_room: RoomCode) -> Result<Memory, StoreError> {
-    let rooms = Memory::default();
+async fn store(open_room: RoomCode) -> Result<Arc<dyn Store>, StoreError> {
+    let store = Memory::default();
     let id = RoomId::from_u64(random::id());
     let options = RoomOptions::default();
-    rooms.insert(Room { id, owner: None, code: open_room, title: None, options }).await?;
-    Ok(rooms)
+    store.insert(Room { id, owner: None, code: open_room, title: None, options }).await?;
+    Ok(Arc::new(store))
 }
 
 fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
