@@ -6,6 +6,7 @@
 
 mod explain;
 mod keys;
+mod tls;
 mod value;
 
 use std::net::{IpAddr, SocketAddr};
@@ -14,15 +15,21 @@ use std::path::{Path, PathBuf};
 use conf_privacy::Pii;
 
 pub use explain::explain;
+pub use tls::{Acme, Tls, TlsFiles};
 pub use value::PublicUrl;
 
 use keys::{KEYS, Key, Kind};
+use tls::TlsDraft;
 
 /// Everything an operator can set, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where HTTP and websockets are served.
     pub http_listen: SocketAddr,
+    /// Where plain HTTP is answered with the way to HTTPS, if anywhere.
+    pub redirect_listen: Option<SocketAddr>,
+    /// How HTTPS is served at `http_listen`; without it that port speaks plain HTTP.
+    pub tls: Option<Tls>,
     /// How browsers reach this server, where that differs from `http_listen`.
     pub public_url: Option<PublicUrl>,
     /// Whose word about a request's origin is taken (`X-Forwarded-For`).
@@ -108,6 +115,14 @@ pub enum ConfigError {
         /// The name.
         key: String,
     },
+    /// Two keys do not go together.
+    #[error("{key} is refused: {rule}")]
+    Conflict {
+        /// Which key.
+        key: &'static str,
+        /// What is allowed.
+        rule: &'static str,
+    },
     /// An open door without an operator who answers for it.
     #[error(
         "http.listen = {address} is refused: allowed is a loopback address (127.0.0.1, [::1]) as long as no policy names a controller"
@@ -146,6 +161,13 @@ impl Config {
         Draft::built_in().config
     }
 
+    /// Whether browsers reach this server over TLS, ours or that of a proxy before it. Only the
+    /// configuration decides this; no header of a request (`X-Forwarded-Proto`) does.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.tls.is_some() || self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
+    }
+
     /// Addresses told to browsers, ports filled in.
     #[must_use]
     pub fn advertised(&self) -> Vec<SocketAddr> {
@@ -163,6 +185,7 @@ struct Draft {
     config: Config,
     api_key: Option<String>,
     api_secret: Option<String>,
+    tls: TlsDraft,
 }
 
 impl Draft {
@@ -170,6 +193,8 @@ impl Draft {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = Config {
             http_listen: nowhere,
+            redirect_listen: None,
+            tls: None,
             public_url: None,
             trusted_proxies: Vec::new(),
             data_dir: PathBuf::new(),
@@ -181,7 +206,7 @@ impl Draft {
             meetings: 0,
             log_level: tracing::Level::INFO,
         };
-        let mut draft = Self { config, api_key: None, api_secret: None };
+        let mut draft = Self { config, api_key: None, api_secret: None, tls: TlsDraft::default() };
         for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
             draft.set(key, &key.kind.read(key.default), "default").expect("defaults are allowed");
         }
@@ -248,7 +273,7 @@ impl Draft {
     }
 
     fn check(self) -> Result<Config, ConfigError> {
-        let Self { mut config, api_key, api_secret } = self;
+        let Self { mut config, api_key, api_secret, tls } = self;
         match (api_key, api_secret) {
             (Some(key), Some(secret)) => {
                 config.api_keys.push(ApiKey { key, secret: Pii::new(secret) });
@@ -264,6 +289,17 @@ impl Draft {
             _ => None,
         }) {
             return Err(ConfigError::DoubleKey { key });
+        }
+        config.tls = tls.check()?;
+        match &config.tls {
+            Some(tls) => {
+                tls.fit(config.http_listen, config.redirect_listen, &mut config.public_url)?;
+            }
+            None if config.redirect_listen.is_some() => {
+                let rule = "it needs tls.cert and tls.key, or tls.acme.domains";
+                return Err(ConfigError::Conflict { key: "http.redirect_listen", rule });
+            }
+            None => {}
         }
         if !config.http_listen.ip().is_loopback() {
             return Err(ConfigError::NoController { address: config.http_listen });

@@ -11,6 +11,7 @@ mod meeting_ws;
 mod origin;
 mod places;
 mod privacy;
+mod redirect;
 mod rooms;
 mod rtc;
 mod throttle;
@@ -38,6 +39,7 @@ pub(crate) use client::Client;
 pub(crate) use error::ApiError;
 pub(crate) use listen::{Door, serve};
 pub(crate) use places::{Place, Places};
+pub(crate) use redirect::{Redirect, redirect_router};
 pub(crate) use throttle::{CONNECTIONS, JOINS, Throttle};
 
 use error::Refused;
@@ -53,6 +55,8 @@ pub(crate) struct App {
     /// The room that is always there.
     pub(crate) open_room: RoomCode,
     pub(crate) limits: conf_core::Limits,
+    /// Whether browsers come over TLS: cookies are `Secure` then, and HSTS is said.
+    pub(crate) https: bool,
     pub(crate) public_url: Option<PublicUrl>,
     pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) joins: Throttle,
@@ -126,7 +130,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
         .layer(from_fn_with_state(Arc::clone(&app), origin::only_for_us))
         .layer(from_fn_with_state(Arc::clone(&app), headers::secure))
-        .layer(from_fn_with_state(Arc::clone(&app), error::count))
+        .layer(from_fn_with_state(Arc::clone(&app.metrics), error::count))
         .with_state(app)
 }
 

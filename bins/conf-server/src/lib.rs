@@ -16,10 +16,13 @@ mod media;
 mod meeting_task;
 mod meetings;
 mod metrics;
+mod ports;
 mod random;
 pub mod secrets;
 mod serve;
 mod socket;
+mod tls;
 
 pub use config::{Config, ConfigError};
 pub use serve::{Server, StartError};
+pub use tls::TlsError;

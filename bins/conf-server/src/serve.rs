@@ -11,30 +11,39 @@ use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
 use conf_store::memory::Memory;
 use conf_store::{Rooms as _, Store, StoreError};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::config::{ApiKey, Config};
-use crate::http::{self, App, CONNECTIONS, Door, JOINS, Keys, Places, Throttle};
+use crate::config::{ApiKey, Config, Tls};
+use crate::http::{self, App, CONNECTIONS, Door, JOINS, Keys, Places, Redirect, Throttle};
 use crate::media::Engine;
 use crate::meetings::{Common, Meetings};
 use crate::metrics::Metrics;
+use crate::ports::{Ports, Routes};
 use crate::secrets::{self, Secrets, SecretsError};
+use crate::tls::{self, TlsError};
 use crate::{clock, random};
 
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
-    http: SocketAddr,
-    metrics: Option<SocketAddr>,
+    at: Addresses,
     link: Pii<String>,
     meetings: Meetings,
     engine: Engine,
     places: Arc<Places>,
     stop: watch::Sender<bool>,
-    listeners: Vec<JoinHandle<()>>,
+    reload: watch::Sender<()>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Where it is reached, with the ports that were really taken.
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    http: SocketAddr,
+    metrics: Option<SocketAddr>,
+    redirect: Option<SocketAddr>,
 }
 
 /// Why the server did not start.
@@ -50,6 +59,9 @@ pub enum StartError {
         /// The name.
         key: String,
     },
+    /// HTTPS cannot be served.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A port cannot be had.
     #[error("{key} = {address} cannot be listened on: {cause}")]
     Listen {
@@ -83,18 +95,19 @@ impl Server {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let secrets = secrets::load(&config.data_dir)?;
         let keys = keys(&secrets, &config.api_keys)?;
-        let (listener, http) = listen("http.listen", config.http_listen).await?;
-        let metrics_door = match config.metrics_listen {
-            Some(address) => Some(listen("metrics.listen", address).await?),
+        let (stop, stopping) = watch::channel(false);
+        let (reload, reloads) = watch::channel(());
+        let https = match &config.tls {
+            Some(tls) => Some(tls::start(tls, &config, reloads, stopping.clone())?),
             None => None,
         };
+        let ports = Ports::bind(&config).await?;
         let store = store(secrets.open_room).await?;
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(config.media_listen, config.advertised(), Arc::clone(&metrics))
             .map_err(|cause| StartError::Media { address: config.media_listen, cause })?;
         let limits = Limits { participants: config.participants, ..Limits::default() };
         let issuer = Issuer::new(&*secrets.token_key, secrets.token_secret.reveal().clone());
-        let (stop, stopping) = watch::channel(false);
         let meetings = Meetings::new(Common {
             limits: limits.clone(),
             most: config.meetings,
@@ -102,8 +115,15 @@ impl Server {
             engine: engine.clone(),
             metrics: Arc::clone(&metrics),
         });
-        let link = link(&config, http, &secrets);
+        let link = link(&config, ports.http(), &secrets);
         let proxies = config.trusted_proxies.clone();
+        let redirect = https.as_ref().map(|https| Redirect {
+            public_url: config.public_url.clone(),
+            names: config.tls.as_ref().map(Tls::names).unwrap_or_default(),
+            port: ports.http().port(),
+            challenges: Arc::clone(&https.challenges),
+            metrics: Arc::clone(&metrics),
+        });
         let places = Arc::new(Places::new(WEBSOCKETS, STRANGERS));
         let app = App {
             meetings: meetings.clone(),
@@ -113,6 +133,7 @@ impl Server {
             store,
             open_room: secrets.open_room,
             limits,
+            https: config.is_https(),
             public_url: config.public_url,
             trusted_proxies: config.trusted_proxies,
             joins: Throttle::new(clock::mono(), JOINS),
@@ -120,30 +141,43 @@ impl Server {
             places: Arc::clone(&places),
             stopping: stopping.clone(),
         };
-        let door = Door { stopping, proxies, metrics: Arc::clone(&metrics) };
-        let mut server =
-            Self { http, metrics: None, link, meetings, engine, places, stop, listeners: vec![] };
-        if let Some((listener, address)) = metrics_door {
-            let routes = http::metrics_router(metrics, server.engine.clone());
-            server.listeners.push(tokio::spawn(http::serve(listener, routes, door.clone())));
-            server.metrics = Some(address);
-        }
-        let routes = http::router(Arc::new(app));
-        server.listeners.push(tokio::spawn(http::serve(listener, routes, door)));
-        tracing::info!(http = server.http.port(), "listening");
+        let door = Door { stopping, proxies, metrics: Arc::clone(&metrics), tls: None };
+        let (http, metrics_at, redirect_at) = (ports.http(), ports.metrics(), ports.redirect());
+        let routes = Routes {
+            http: http::router(Arc::new(app)),
+            tls: https.as_ref().map(|https| Arc::clone(&https.server)),
+            metrics: http::metrics_router(metrics, engine.clone()),
+            redirect: redirect.map(http::redirect_router),
+        };
+        let mut tasks = ports.open(routes, door);
+        tasks.extend(https.map(|https| https.keeper));
+        let at = Addresses { http, metrics: metrics_at, redirect: redirect_at };
+        let server = Self { at, link, meetings, engine, places, stop, reload, tasks };
+        tracing::info!(http = server.at.http.port(), "listening");
         Ok(server)
     }
 
     /// Where HTTP is served.
     #[must_use]
     pub fn http(&self) -> SocketAddr {
-        self.http
+        self.at.http
     }
 
     /// Where metrics are served.
     #[must_use]
     pub fn metrics(&self) -> Option<SocketAddr> {
-        self.metrics
+        self.at.metrics
+    }
+
+    /// Where plain HTTP is led to HTTPS.
+    #[must_use]
+    pub fn redirect(&self) -> Option<SocketAddr> {
+        self.at.redirect
+    }
+
+    /// Reads the files of the certificate again; running connections stay.
+    pub fn reload(&self) {
+        self.reload.send_replace(());
     }
 
     /// The link of the room that is always there. Whoever has it can join.
@@ -158,8 +192,8 @@ impl Server {
         self.stop.send_replace(true);
         let over = async {
             self.meetings.stop().await;
-            for listener in self.listeners {
-                let _panicked = listener.await;
+            for task in self.tasks {
+                let _panicked = task.await;
             }
             // Until the last frames have left.
             self.places.empty().await;
@@ -172,16 +206,6 @@ impl Server {
         let _in_time = timeout(PATIENCE_FOR_MEDIA, stopped).await;
         tracing::info!("stopped");
     }
-}
-
-async fn listen(
-    key: &'static str,
-    address: SocketAddr,
-) -> Result<(TcpListener, SocketAddr), StartError> {
-    let failed = |cause| StartError::Listen { key, address, cause };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
 }
 
 async fn store(open_room: RoomCode) -> Result<Arc<dyn Store>, StoreError> {
@@ -206,6 +230,7 @@ fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
 fn link(config: &Config, http: SocketAddr, secrets: &Secrets) -> Pii<String> {
     let base = match &config.public_url {
         Some(url) => url.to_string(),
+        None if config.tls.is_some() => format!("https://{http}"),
         None => format!("http://{http}"),
     };
     Pii::new(format!("{base}/r/{}", secrets.open_room))

@@ -23,18 +23,23 @@ pub(super) fn run(words: Words) -> Outcome {
 
 async fn serve_until_told(config: Config) -> Outcome {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
         return Err(Fault::Failed("signals cannot be received".to_owned()));
     };
     let server = Server::start(config).await.map_err(|error| Fault::Refused(error.to_string()))?;
     println!("\n  The open room is ready. Open this link in two browser tabs to meet:\n");
     println!("      {}\n", server.open_room_link());
     println!("  It serves this machine only, until a policy names who is responsible.\n");
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => server.reload(),
+        }
     }
     server.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! The table of all keys: the one place that knows path, default, allowed values and purpose.
 
-use super::{ApiKey, Draft, value};
+use super::{ApiKey, Draft, tls, value};
 
 /// One key of the configuration.
 pub(super) struct Key {
@@ -74,6 +74,17 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| value::address(value).map(|it| draft.config.http_listen = it),
     },
     Key {
+        path: "http.redirect_listen",
+        kind: Kind::Text,
+        default: "off",
+        allowed: "an IP address with a port, such as 0.0.0.0:80, or \"off\"",
+        purpose: "With TLS: answers plain HTTP with the way to HTTPS, and the questions of the ACME server.",
+        secret: false,
+        set: |draft, value| {
+            value::address_or_off(value).map(|it| draft.config.redirect_listen = it)
+        },
+    },
+    Key {
         path: "http.public_url",
         kind: Kind::Text,
         default: "",
@@ -90,6 +101,60 @@ pub(super) const KEYS: &[Key] = &[
         purpose: "Proxies whose X-Forwarded-For says where a request comes from, so that the limits count people and not the proxy.",
         secret: false,
         set: |draft, value| value::ip_addresses(value).map(|it| draft.config.trusted_proxies = it),
+    },
+    Key {
+        path: "tls.cert",
+        kind: Kind::Text,
+        default: "",
+        allowed: "the path of a PEM file, the server's own certificate first, then those that signed it",
+        purpose: "Serves HTTPS at http.listen. Read again when it changes, and on SIGHUP.",
+        secret: false,
+        set: |draft, value| value::folder(value).map(|it| draft.tls.cert = Some(it)),
+    },
+    Key {
+        path: "tls.key",
+        kind: Kind::Text,
+        default: "",
+        allowed: "the path of a PEM file that others may not read (mode 0640 or less)",
+        purpose: "The private key of tls.cert, without a passphrase.",
+        secret: false,
+        set: |draft, value| value::folder(value).map(|it| draft.tls.key = Some(it)),
+    },
+    Key {
+        path: "tls.acme.domains",
+        kind: Kind::List,
+        default: "",
+        allowed: "up to 16 host names that lead to this machine",
+        purpose: "Serves HTTPS with certificates for these names, got and renewed by ACME (HTTP-01 at http.redirect_listen, from outside on port 80). Whoever sets it agrees to the terms of the ACME server.",
+        secret: false,
+        set: |draft, value| tls::domains(value).map(|it| draft.tls.domains = it),
+    },
+    Key {
+        path: "tls.acme.contact",
+        kind: Kind::Text,
+        default: "",
+        allowed: "an e-mail address",
+        purpose: "Told to the ACME server, which may write to it. Not needed.",
+        secret: true,
+        set: |draft, value| tls::contact(value).map(|it| draft.tls.contact = Some(it)),
+    },
+    Key {
+        path: "tls.acme.directory",
+        kind: Kind::Text,
+        default: "https://acme-v02.api.letsencrypt.org/directory",
+        allowed: "the https:// address of an ACME directory",
+        purpose: "Whom to ask for certificates. No other host is asked for anything.",
+        secret: false,
+        set: |draft, value| tls::directory(value).map(|it| draft.tls.directory = it),
+    },
+    Key {
+        path: "tls.acme.root",
+        kind: Kind::Text,
+        default: "",
+        allowed: "the path of a PEM file",
+        purpose: "Certificates trusted for the ACME server instead of those of this machine: for a server of your own.",
+        secret: false,
+        set: |draft, value| value::folder(value).map(|it| draft.tls.root = Some(it)),
     },
     Key {
         path: "media.listen",

@@ -117,3 +117,39 @@ fn the_explanation_names_every_key_and_is_itself_a_valid_file() {
         .collect();
     from_file(&uncommented).unwrap();
 }
+
+#[test]
+fn tls_needs_both_files_or_acme_and_what_goes_with_it() {
+    let (cert, key) = (("CONF_TLS__CERT", "/c.pem"), ("CONF_TLS__KEY", "/k.pem"));
+    let domains = ("CONF_TLS__ACME__DOMAINS", "Meet.example.org,b.example.org");
+    let redirect = ("CONF_HTTP__REDIRECT_LISTEN", "127.0.0.1:80");
+    let url = |text| ("CONF_HTTP__PUBLIC_URL", text);
+    for (pairs, words) in [
+        (vec![cert], "tls.cert is refused: it needs tls.key"),
+        (vec![key], "tls.key is refused: it needs tls.cert"),
+        (vec![cert, key, domains, redirect], "not both"),
+        (vec![cert, key, url("http://a.example.org")], "begins with https://"),
+        (vec![domains], "asks at http.redirect_listen"),
+        (vec![domains, redirect, url("https://c.example.org")], "one of tls.acme.domains"),
+        (vec![redirect], "http.redirect_listen is refused: it needs tls.cert"),
+        (vec![("CONF_TLS__ACME__DOMAINS", "*.example.org")], "host names"),
+        (vec![("CONF_TLS__ACME__DOMAINS", "192.0.2.1")], "host names"),
+        (vec![("CONF_TLS__ACME__CONTACT", "nobody")], "tls.acme.contact = … is refused"),
+        (vec![("CONF_TLS__ACME__DIRECTORY", "http://a.example.org/d")], "https://"),
+    ] {
+        let error = from_environment(&pairs).unwrap_err().to_string();
+        assert!(error.contains(words), "{pairs:?}: {error}");
+    }
+    assert!(matches!(from_environment(&[cert, key]).unwrap().tls, Some(Tls::Files(_))));
+    let config = from_environment(&[domains, redirect]).unwrap();
+    assert!(config.is_https());
+    assert_eq!(config.public_url.unwrap().to_string(), "https://meet.example.org:8080");
+}
+
+#[test]
+fn https_is_what_the_configuration_says() {
+    let https = |pairs: &[_]| from_environment(pairs).unwrap().is_https();
+    assert!(!https(&[]));
+    assert!(!https(&[("CONF_HTTP__PUBLIC_URL", "http://a.example.org")]));
+    assert!(https(&[("CONF_HTTP__PUBLIC_URL", "https://a.example.org")]));
+}

@@ -11,17 +11,21 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::App;
+use crate::metrics::Metrics;
 
 /// The word of a refusal, in the extensions of the answer.
 #[derive(Clone, Copy)]
 pub(super) struct Refused(pub(super) &'static str);
 
 /// Counts refusals, whoever made them.
-pub(super) async fn count(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn count(
+    State(metrics): State<Arc<Metrics>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let response = next.run(request).await;
     if let Some(Refused(word)) = response.extensions().get() {
-        app.metrics.refuse(word);
+        metrics.refuse(word);
     }
     response
 }

@@ -18,6 +18,9 @@ pub(super) async fn secure(State(app): State<Arc<App>>, request: Request, next: 
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    if app.https {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HTTPS_ONLY));
+    }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
@@ -58,6 +61,9 @@ fn is_of_host(byte: u8) -> bool {
 
 const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; \
     worker-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+
+/// A year, for this host only: its neighbours' names are not ours to decide about.
+const HTTPS_ONLY: &str = "max-age=31536000";
 
 const BARE: [(&str, &str); 3] = [
     ("cache-control", "no-store"),

@@ -13,9 +13,12 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use nix::sys::socket::{setsockopt, sockopt};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use super::{Client, client};
 use crate::metrics::Metrics;
@@ -30,6 +33,8 @@ pub(crate) struct Door {
     /// Whose connections stand for many people.
     pub(crate) proxies: Vec<IpAddr>,
     pub(crate) metrics: Arc<Metrics>,
+    /// With it, each connection begins with a handshake of TLS.
+    pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
 /// Serves until `stopping`; then accepts nothing more and lets running requests finish.
@@ -41,7 +46,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, door: Door) {
 }
 
 async fn serve_crowd(listener: TcpListener, router: Router, door: Door, crowd: Arc<Crowd>) {
-    let mut stopping = door.stopping;
+    let mut stopping = door.stopping.clone();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
@@ -58,7 +63,7 @@ async fn serve_crowd(listener: TcpListener, router: Router, door: Door, crowd: A
                     continue;
                 };
                 let connection =
-                    connection(stream, Client(from.ip()), router.clone(), stopping.clone());
+                    connection(stream, Client(from.ip()), router.clone(), door.clone());
                 tokio::spawn(async move {
                     connection.await;
                     drop((place, one));
@@ -75,11 +80,29 @@ async fn serve_crowd(listener: TcpListener, router: Router, door: Door, crowd: A
     let _in_time = timeout(FAREWELL, places.acquire_many(all)).await;
 }
 
-async fn connection(stream: TcpStream, from: Client, router: Router, mut stopping: Stopping) {
+async fn connection(stream: TcpStream, from: Client, router: Router, door: Door) {
     // Small frames of the meeting should not wait for one another.
     let _works_without = stream.set_nodelay(true);
     // Whoever asks and then does not read would keep its place for ever.
     let _works_without = setsockopt(&stream, sockopt::TcpUserTimeout, &UNREAD_MILLIS);
+    let mut stopping = door.stopping;
+    let Some(tls) = door.tls else { return requests(stream, from, router, stopping).await };
+    let handshake = timeout(HANDSHAKE, TlsAcceptor::from(tls).accept(stream));
+    let stream = tokio::select! {
+        done = handshake => done,
+        _ = stopping.wait_for(|stopping| *stopping) => return,
+    };
+    match stream {
+        Ok(Ok(stream)) => requests(stream, from, router, stopping).await,
+        Ok(Err(_)) => door.metrics.refuse("handshake_failed"),
+        Err(_) => door.metrics.refuse("handshake_too_slow"),
+    }
+}
+
+async fn requests<S>(stream: S, from: Client, router: Router, mut stopping: Stopping)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let routes = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(from);
@@ -140,6 +163,8 @@ impl Drop for One {
     }
 }
 
+/// How long a client may take for the handshake of TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request, and stay idle between two.
 const HEADERS: Duration = Duration::from_secs(15);
 /// The longest head of a request: signalling carries an offer in its address.
@@ -179,7 +204,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopping) = watch::channel(false);
         let metrics = Arc::new(Metrics::default());
-        let door = Door { stopping, proxies: vec![[127, 0, 0, 9].into()], metrics };
+        let door = Door { stopping, proxies: vec![[127, 0, 0, 9].into()], metrics, tls: None };
         let crowd = Arc::new(Crowd::new(2));
         let served = tokio::spawn(serve_crowd(listener, Router::new(), door, Arc::clone(&crowd)));
         let mut first = connect([127, 0, 0, 1], address).await;

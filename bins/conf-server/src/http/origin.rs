@@ -35,20 +35,29 @@ pub(super) async fn only_for_us(
 }
 
 /// Whether the one `Host` is a name of this server; `nameless`: it may be missing (HTTP/1.0).
-fn is_for_us(headers: &HeaderMap, public_url: Option<&PublicUrl>, nameless: bool) -> bool {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (host, None) = (hosts.next(), hosts.next()) else { return false };
-    let Some(host) = host else { return nameless };
-    let Some(authority) = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()) else {
-        return false;
-    };
-    let name = authority.host().to_ascii_lowercase();
+pub(super) fn is_for_us(
+    headers: &HeaderMap,
+    public_url: Option<&PublicUrl>,
+    nameless: bool,
+) -> bool {
+    if headers.get(header::HOST).is_none() {
+        return nameless;
+    }
+    let Some(name) = host_of(headers) else { return false };
     let bare = name.trim_start_matches('[').trim_end_matches(']');
-    !authority.as_str().contains('@')
-        && (bare.parse::<IpAddr>().is_ok()
-            || name == "localhost"
-            || name.ends_with(".localhost")
-            || public_url.is_some_and(|url| url.name() == name))
+    bare.parse::<IpAddr>().is_ok()
+        || name == "localhost"
+        || name.ends_with(".localhost")
+        || public_url.is_some_and(|url| url.name() == name)
+}
+
+/// The name in the one `Host`, in lower case, without its port.
+pub(super) fn host_of(headers: &HeaderMap) -> Option<String> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return None };
+    let authority: Authority = host.to_str().ok()?.parse().ok()?;
+    let plain = !authority.as_str().contains('@') && !authority.host().is_empty();
+    plain.then(|| authority.host().to_ascii_lowercase())
 }
 
 /// Whether the origin, if any is named, is `public_url` or the host that the request is for.
