@@ -1,10 +1,10 @@
-//! Which kinds of personal data exist, why, and when they go.
+//! Which kinds of personal data exist, and why each is needed.
 //!
-//! Each kind (Datenart) is declared once, as a constant, with exactly one purpose, one legal basis
-//! and one rule of erasure (DIN 66398, ISO/IEC 27555). The table on the page `/privacy` is
-//! made of these, and [`faults`] refuses a declaration that says too little.
-
-use std::time::Duration;
+//! Each kind (Datenart) is declared once, as a constant: what people call it, what is stored, why.
+//! Its purpose, its legal basis and its one rule of erasure are the policy's
+//! (DIN EN ISO/IEC 27555); [`Declaration::rule_of`] says which category there. The page `/privacy` prints
+//! both, and [`faults`] refuses a declaration that says too little. Where each kind is kept says
+//! the [`inventory`](crate::inventory).
 
 /// One kind of personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +17,8 @@ pub struct Declaration {
     pub fields: &'static [&'static str],
     /// Why it is needed, in the words of the notice.
     pub reason: Label,
-    /// What it is for.
-    pub purpose: Purpose,
-    /// What allows it.
-    pub basis: LegalBasis,
-    /// Where it is while it is.
-    pub place: Place,
-    /// When it goes.
-    pub rule: Rule,
+    /// The policy's category whose purpose, basis and rule hold for it.
+    pub rule_of: CategoryId,
 }
 
 /// The name of a category: lower-case words with dots.
@@ -32,7 +26,7 @@ pub struct Declaration {
 pub struct CategoryId(pub &'static str);
 
 /// A short text in both languages of the notice; the German one is authoritative.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Label {
     /// German.
     pub de: &'static str,
@@ -41,90 +35,17 @@ pub struct Label {
 }
 
 impl Label {
-    const fn new(de: &'static str, en: &'static str) -> Self {
+    /// A text in German and in English.
+    #[must_use]
+    pub const fn new(de: &'static str, en: &'static str) -> Self {
         Self { de, en }
     }
 
-    const fn is_whole(self) -> bool {
+    /// Whether neither language is missing.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
         !self.de.is_empty() && !self.en.is_empty()
     }
-}
-
-/// What data is used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Purpose {
-    /// Holding audio and video conferences.
-    Conference,
-    /// Keeping the service working and defending it.
-    Security,
-}
-
-/// What allows the processing (GDPR, Article 6(1)); public interest (e) does not occur.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LegalBasis {
-    /// (a) The person agreed to this one purpose.
-    Consent,
-    /// (b) The conference itself could not be held without it.
-    Contract,
-    /// (c) A law demands it.
-    Law {
-        /// Which.
-        citation: &'static str,
-    },
-    /// (f) An interest that was weighed against the person's.
-    Interest {
-        /// Which.
-        interest: &'static str,
-    },
-}
-
-/// Where data is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
-    /// In the memory of the server; never on a disk.
-    Memory,
-    /// In the person's own browser (TDDDG, section 25).
-    Browser {
-        /// Which storage.
-        storage: BrowserStorage,
-        /// The key, with `<code>` for the room's.
-        key: &'static str,
-    },
-}
-
-/// The storages of a browser that are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BrowserStorage {
-    /// Gone with the tab.
-    Session,
-    /// Stays until it is removed.
-    Local,
-}
-
-/// When data goes: a term that starts with an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Rule {
-    /// What starts the term.
-    pub start: Start,
-    /// How long it may still be used.
-    pub period: Duration,
-    /// How long the erasure itself may take.
-    pub slack: Duration,
-}
-
-/// What starts the term of erasure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Start {
-    /// The connection it belongs to is closed.
-    ConnectionEnd,
-    /// The participant is no longer present.
-    Departure,
-    /// The meeting ended.
-    MeetingEnd,
-    /// The browser tab was closed, or the person left the meeting in it.
-    TabClosed,
-    /// The person takes it back.
-    Withdrawal,
 }
 
 /// What is wrong with a set of declarations.
@@ -133,7 +54,7 @@ pub enum Fault {
     /// Two declarations have one name.
     #[error("category {} is declared twice", .0.0)]
     Twice(CategoryId),
-    /// The name is not made of lower-case words with dots.
+    /// A name is not made of lower-case words with dots.
     #[error("category {:?} is not named in lower-case words with dots", .0.0)]
     Name(CategoryId),
     /// It does not say what is stored.
@@ -142,12 +63,6 @@ pub enum Fault {
     /// Label or reason is missing in one of the languages.
     #[error("category {} lacks label or reason in a language", .0.0)]
     NoLabel(CategoryId),
-    /// A law without its citation, or an interest that is not named.
-    #[error("category {} does not say what its legal basis rests on", .0.0)]
-    NoReason(CategoryId),
-    /// What stays in the browser beyond the tab needs the person's consent.
-    #[error("category {} stays in the browser without consent", .0.0)]
-    StaysWithoutConsent(CategoryId),
 }
 
 /// Checks declarations that are to stand together; no fault: they may.
@@ -173,33 +88,29 @@ pub fn find(id: &str) -> Option<&'static Declaration> {
 fn faults_of(declaration: &Declaration) -> impl Iterator<Item = Fault> {
     let id = declaration.id;
     let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    let named = id.0.split('.').count() > 1 && id.0.split('.').all(word);
+    let named = |id: CategoryId| id.0.split('.').count() > 1 && id.0.split('.').all(word);
     let label = declaration.label.is_whole() && declaration.reason.is_whole();
-    let reason = match declaration.basis {
-        LegalBasis::Law { citation: text } | LegalBasis::Interest { interest: text } => {
-            !text.is_empty()
-        }
-        LegalBasis::Consent | LegalBasis::Contract => true,
-    };
-    let local = matches!(declaration.place, Place::Browser { storage: BrowserStorage::Local, .. });
-    let stays = local && declaration.basis != LegalBasis::Consent;
     [
-        (!named).then_some(Fault::Name(id)),
+        (!named(id)).then_some(Fault::Name(id)),
+        (!named(declaration.rule_of)).then_some(Fault::Name(declaration.rule_of)),
         (declaration.fields.is_empty()).then_some(Fault::NoField(id)),
         (!label).then_some(Fault::NoLabel(id)),
-        (!reason).then_some(Fault::NoReason(id)),
-        stays.then_some(Fault::StaysWithoutConsent(id)),
     ]
     .into_iter()
     .flatten()
 }
 
-/// All categories there are.
+/// All categories there are, in the order in which the notice names them.
 pub const ALL: &[Declaration] = &[
     SESSION_NAME,
     SESSION_CHAT,
     SESSION_MEDIA,
+    SESSION_WAITING,
     SESSION_SECRET,
+    ACCOUNT_PROFILE,
+    ACCOUNT_ROOMS,
+    ACCOUNT_SESSION,
+    ACCOUNT_LINK,
     NETWORK_ADDRESS,
     BROWSER_GUEST,
     BROWSER_NAME,
@@ -213,30 +124,24 @@ pub const SESSION_NAME: Declaration = Declaration {
         "Name, den Sie eingeben, und Ihr Platz in der Liste der Teilnehmenden",
         "The name you type, and your place in the list of participants",
     ),
+    fields: &["display_name", "role", "presence", "joined_at", "hand", "device_state"],
     reason: Label::new(
         "Damit die anderen wissen, wer dabei ist",
         "So that the others know who is there",
     ),
-    fields: &["display_name", "role", "presence", "joined_at", "hand", "device_state"],
-    purpose: Purpose::Conference,
-    basis: LegalBasis::Contract,
-    place: Place::Memory,
-    rule: Rule { start: Start::MeetingEnd, period: Duration::ZERO, slack: MINUTE },
+    rule_of: SESSION_CONTENT,
 };
 
 /// What was written in the chat, by whom and when.
 pub const SESSION_CHAT: Declaration = Declaration {
     id: CategoryId("session.chat"),
     label: Label::new("Chat", "Chat"),
+    fields: &["text", "display_name", "sent_at"],
     reason: Label::new(
         "Damit alle lesen, was geschrieben wurde, auch wer später kommt",
         "So that all read what was written, also those who come later",
     ),
-    fields: &["text", "display_name", "sent_at"],
-    purpose: Purpose::Conference,
-    basis: LegalBasis::Contract,
-    place: Place::Memory,
-    rule: Rule { start: Start::MeetingEnd, period: Duration::ZERO, slack: MINUTE },
+    rule_of: SESSION_CONTENT,
 };
 
 /// The latest packets of each source, so that lost ones can be sent again; a ring of fixed size
@@ -244,30 +149,93 @@ pub const SESSION_CHAT: Declaration = Declaration {
 pub const SESSION_MEDIA: Declaration = Declaration {
     id: CategoryId("session.media"),
     label: Label::new("Ton, Bild, geteilter Bildschirm", "Sound, picture, shared screen"),
+    fields: &["audio_stream", "video_stream", "screenshare"],
     reason: Label::new(
         "Werden an die anderen weitergeleitet; nichts wird aufgezeichnet, im Speicher sind nur die letzten Pakete",
         "Forwarded to the others; nothing is recorded, only the latest packets are in memory",
     ),
-    fields: &["audio", "video", "screen"],
-    purpose: Purpose::Conference,
-    basis: LegalBasis::Contract,
-    place: Place::Memory,
-    rule: Rule { start: Start::Departure, period: Duration::ZERO, slack: MINUTE },
+    rule_of: CategoryId("session.media"),
+};
+
+/// Who waits to be let in.
+pub const SESSION_WAITING: Declaration = Declaration {
+    id: CategoryId("session.waiting"),
+    label: Label::new(
+        "Name und Wartezeit in der Lobby",
+        "Your name and how long you have waited, in the lobby",
+    ),
+    fields: &["display_name", "since", "position"],
+    reason: Label::new(
+        "Damit die Moderation entscheidet, wer eintritt",
+        "So that the moderators decide who comes in",
+    ),
+    rule_of: SESSION_CONTENT,
 };
 
 /// What proves that a browser belongs to a participant. Media tokens are not kept, only signed.
 pub const SESSION_SECRET: Declaration = Declaration {
     id: CategoryId("session.secret"),
     label: Label::new("Zugangsgeheimnis Ihrer Teilnahme", "The secret of your participation"),
+    fields: &["participant_secret", "media_credentials"],
     reason: Label::new(
         "Damit nur Sie in Ihrem Namen handeln",
         "So that nobody but you acts in your name",
     ),
-    fields: &["participant_secret", "media_credentials"],
-    purpose: Purpose::Conference,
-    basis: LegalBasis::Contract,
-    place: Place::Memory,
-    rule: Rule { start: Start::Departure, period: Duration::ZERO, slack: MINUTE },
+    rule_of: CategoryId("session.secret"),
+};
+
+/// Who has an account. With the names of its rooms these are all the kinds of data it has.
+pub const ACCOUNT_PROFILE: Declaration = Declaration {
+    id: CategoryId("account.profile"),
+    label: Label::new(
+        "Konto: Name, E-Mail-Adresse, Passwort (nur als Hash), Zeitpunkt der letzten Anmeldung",
+        "Account: name, e-mail address, password (only as a hash), time of the last sign-in",
+    ),
+    fields: &["name", "email", "password_hash", "last_sign_in"],
+    reason: Label::new(
+        "Damit Sie sich anmelden und Ihre Räume verwalten; von den Anmeldungen bleibt nur die letzte",
+        "So that you can sign in and look after your rooms; of the sign-ins only the last is kept",
+    ),
+    rule_of: CategoryId("account.profile"),
+};
+
+/// The lasting places an account owns.
+pub const ACCOUNT_ROOMS: Declaration = Declaration {
+    id: CategoryId("account.rooms"),
+    label: Label::new("Ihre Räume: Name, Link, Einstellungen", "Your rooms: name, link, settings"),
+    fields: &["room_name", "room_code", "room_options"],
+    reason: Label::new(
+        "Damit andere Sie immer unter demselben Link treffen",
+        "So that others always meet you at the same link",
+    ),
+    rule_of: CategoryId("account.profile"),
+};
+
+/// That a browser is signed in. The server has a digest of the cookie's value, not the value.
+pub const ACCOUNT_SESSION: Declaration = Declaration {
+    id: CategoryId("account.session"),
+    label: Label::new("Ihre Anmeldung", "Your being signed in"),
+    fields: &["session_token", "ends_at"],
+    reason: Label::new(
+        "Damit Sie angemeldet bleiben, bis Sie sich abmelden; endet auch mit einem neuen Passwort",
+        "So that you stay signed in until you sign out; a new password ends it too",
+    ),
+    rule_of: CategoryId("account.session"),
+};
+
+/// That somebody may make an account or set a new password, once.
+pub const ACCOUNT_LINK: Declaration = Declaration {
+    id: CategoryId("account.link"),
+    label: Label::new(
+        "Einmal-Link für Einladung oder neues Passwort",
+        "One-time link for an invitation or a new password",
+    ),
+    fields: &["link_token", "ends_at"],
+    reason: Label::new(
+        "Damit nur Sie Ihr Passwort festlegen; der Link gilt einmal",
+        "So that nobody but you sets your password; the link works once",
+    ),
+    rule_of: CategoryId("account.link"),
 };
 
 /// Where packets go to and requests come from; attempts are counted for a minute, under a hash
@@ -275,15 +243,12 @@ pub const SESSION_SECRET: Declaration = Declaration {
 pub const NETWORK_ADDRESS: Declaration = Declaration {
     id: CategoryId("network.address"),
     label: Label::new("Netzwerkadresse (IP)", "Network address (IP)"),
-    reason: Label::new(
-        "Um Daten zuzustellen und zu häufige Anfragen abzuwehren",
-        "To deliver data, and to refuse requests that come too often",
-    ),
     fields: &["ip", "port"],
-    purpose: Purpose::Security,
-    basis: LegalBasis::Interest { interest: "delivering packets and limiting abuse" },
-    place: Place::Memory,
-    rule: Rule { start: Start::ConnectionEnd, period: MINUTE, slack: MINUTE },
+    reason: Label::new(
+        "Um Daten zuzustellen und zu häufige Anfragen abzuwehren; wird nicht protokolliert",
+        "To deliver data, and to refuse requests that come too often; not logged",
+    ),
+    rule_of: CategoryId("network.address"),
 };
 
 /// Lets a reload of the page come back as the same participant.
@@ -293,30 +258,24 @@ pub const BROWSER_GUEST: Declaration = Declaration {
         "Ihre Teilnahme, mit Zugangsgeheimnis",
         "Your participation, with its secret",
     ),
+    fields: &["participant_id", "participant_secret"],
     reason: Label::new(
         "Damit Sie nach dem Neuladen wieder dabei sind",
         "So that you are still in after reloading the page",
     ),
-    fields: &["participant_id", "participant_secret"],
-    purpose: Purpose::Conference,
-    basis: LegalBasis::Contract,
-    place: Place::Browser { storage: BrowserStorage::Session, key: "conf.guest.<code>" },
-    rule: Rule { start: Start::TabClosed, period: Duration::ZERO, slack: Duration::ZERO },
+    rule_of: CategoryId("browser.guest"),
 };
 
 /// Saves typing the name again, where the person ticked that.
 pub const BROWSER_NAME: Declaration = Declaration {
     id: CategoryId("browser.name"),
     label: Label::new("Ihr Name in diesem Browser", "Your name in this browser"),
+    fields: &["display_name"],
     reason: Label::new(
         "Damit Sie ihn nicht erneut eingeben müssen",
         "So that you need not type it again",
     ),
-    fields: &["display_name"],
-    purpose: Purpose::Conference,
-    basis: LegalBasis::Consent,
-    place: Place::Browser { storage: BrowserStorage::Local, key: "conf.name" },
-    rule: Rule { start: Start::Withdrawal, period: Duration::ZERO, slack: Duration::ZERO },
+    rule_of: CategoryId("browser.name"),
 };
 
 /// What the person chose for next time; written only once something was chosen, never sent.
@@ -326,25 +285,23 @@ pub const BROWSER_PREFERENCES: Declaration = Declaration {
         "Sprache, Erscheinungsbild, Tastenkürzel, gewählte Geräte",
         "Language, appearance, shortcuts, chosen devices",
     ),
+    fields: &["theme", "language", "shortcuts", "microphone", "camera", "speaker"],
     reason: Label::new(
         "Damit Ihre Wahl beim nächsten Mal gilt",
         "So that your choice holds the next time",
     ),
-    fields: &["theme", "language", "shortcuts", "microphone", "camera", "speaker"],
-    purpose: Purpose::Conference,
-    basis: LegalBasis::Consent,
-    place: Place::Browser { storage: BrowserStorage::Local, key: "conf.preferences" },
-    rule: Rule { start: Start::Withdrawal, period: Duration::ZERO, slack: Duration::ZERO },
+    rule_of: CategoryId("browser.preferences"),
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+/// The policy's category of all that a meeting is made of.
+const SESSION_CONTENT: CategoryId = CategoryId("session.content");
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_category_says_what_why_and_until_when() {
+    fn every_category_says_what_and_why() {
         assert_eq!(faults(ALL), []);
         assert_eq!(find("session.chat"), Some(&SESSION_CHAT));
         assert_eq!(find("session.mood"), None);
@@ -353,30 +310,18 @@ mod tests {
     #[test]
     fn a_declaration_that_says_too_little_is_refused() {
         let id = CategoryId("x");
-        let bad = Declaration {
-            id,
-            label: Label::new("X", ""),
-            fields: &[],
-            basis: LegalBasis::Law { citation: "" },
-            ..BROWSER_NAME
-        };
-        let expected = [
-            Fault::Name(id),
-            Fault::NoField(id),
-            Fault::NoLabel(id),
-            Fault::NoReason(id),
-            Fault::StaysWithoutConsent(id),
-        ];
+        let bad = Declaration { id, label: Label::new("X", ""), fields: &[], ..BROWSER_NAME };
+        let expected = [Fault::Name(id), Fault::NoField(id), Fault::NoLabel(id)];
         assert_eq!(faults(&[bad]), expected);
         assert_eq!(faults(&[SESSION_CHAT, SESSION_CHAT]), [Fault::Twice(SESSION_CHAT.id)]);
     }
 
     #[test]
-    fn nothing_of_a_session_outlives_the_meeting_by_more_than_a_minute() {
-        let session = ALL.iter().filter(|d| d.id.0.starts_with("session."));
-        for Declaration { rule, place, .. } in session {
-            assert!(rule.period + rule.slack <= MINUTE);
-            assert_eq!(*place, Place::Memory);
-        }
+    fn an_account_has_the_five_kinds_of_data_of_the_notice_and_no_more() {
+        let kinds = ALL.iter().filter(|it| it.rule_of.0 == "account.profile");
+        let fields: Vec<_> = kinds.flat_map(|it| it.fields).copied().collect();
+        let expected = ["name", "email", "password_hash", "last_sign_in"];
+        let rooms = ["room_name", "room_code", "room_options"];
+        assert_eq!(fields, [&expected[..], &rooms[..]].concat());
     }
 }

@@ -10,7 +10,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse, Response};
-use conf_privacy::category::{self, BrowserStorage, Declaration, Label, Place, Start};
+use conf_privacy::category::{self, Label};
 use serde::Deserialize;
 
 use super::{Shared, assets};
@@ -61,68 +61,20 @@ impl Language {
 
 /// A row for each kind of personal data.
 fn rows(language: Language) -> String {
-    let (why, term) = match language {
-        Language::German => ("Wozu", "Wie lange"),
-        Language::English => ("What for", "How long"),
+    let why = match language {
+        Language::German => "Wozu",
+        Language::English => "What for",
     };
     let mut rows = String::new();
     for kind in category::ALL {
         let (label, reason) = (language.of(kind.label), language.of(kind.reason));
-        let how_long = how_long(kind, language);
         let _ = writeln!(
             rows,
             "<tr role=\"row\"><th role=\"rowheader\" scope=\"row\">{label}</th>\
-             <td role=\"cell\" data-label=\"{why}\">{reason}</td>\
-             <td role=\"cell\" data-label=\"{term}\">{how_long}</td></tr>"
+             <td role=\"cell\" data-label=\"{why}\">{reason}</td></tr>"
         );
     }
     rows
-}
-
-/// Where a kind of data is, and what starts its end.
-fn how_long(kind: &Declaration, language: Language) -> String {
-    let place = match (kind.place, language) {
-        (Place::Memory, Language::German) => "Im Arbeitsspeicher des Servers".to_owned(),
-        (Place::Memory, Language::English) => "In the server’s memory".to_owned(),
-        (Place::Browser { storage, key }, language) => {
-            let storage = match storage {
-                BrowserStorage::Session => "sessionStorage",
-                BrowserStorage::Local => "localStorage",
-            };
-            let key = key.replace('<', "&lt;").replace('>', "&gt;");
-            match language {
-                Language::German => {
-                    format!("Nur in diesem Browser ({storage} <code>{key}</code>)")
-                }
-                Language::English => {
-                    format!("In this browser only ({storage} <code>{key}</code>)")
-                }
-            }
-        }
-    };
-    let end = match (kind.rule.start, language) {
-        (Start::ConnectionEnd, Language::German) => {
-            "bis eine Minute nach Ende der Verbindung; wird nicht protokolliert"
-        }
-        (Start::ConnectionEnd, Language::English) => {
-            "until a minute after the connection ends; not logged"
-        }
-        (Start::Departure, Language::German) => "solange Sie dabei sind",
-        (Start::Departure, Language::English) => "as long as you take part",
-        (Start::MeetingEnd, Language::German) => "bis die Besprechung endet",
-        (Start::MeetingEnd, Language::English) => "until the meeting ends",
-        (Start::TabClosed, Language::German) => {
-            "bis Sie den Tab schließen oder die Besprechung verlassen"
-        }
-        (Start::TabClosed, Language::English) => "until you close the tab or leave the meeting",
-        (Start::Withdrawal, Language::German) => {
-            "nur wenn Sie es wählen; bis Sie es ändern oder die Websitedaten löschen"
-        }
-        (Start::Withdrawal, Language::English) => {
-            "only if you choose it; until you change that or delete the site’s data"
-        }
-    };
-    format!("{place}, {end}")
 }
 
 /// The client's look, and the theme that was chosen in this browser; nothing when the binary
