@@ -46,10 +46,33 @@ const STORIES = {
   talking: 'story=meeting&n=3&muted&talking',
   silent: 'story=meeting&n=3&video&silent&denied',
   rtl: 'story=meeting&n=5&video&rtl&click=toggle-chat',
+  signin: 'portal=sign-in',
+  signinwrong: 'portal=sign-in&click=sign-in-email:a@example.org,sign-in-password:x,sign-in',
+  welcomefirst: 'portal=welcome&link=first&click=welcome-done',
+  welcomeinvited: 'portal=welcome&link=invited&click=welcome-password:correct-horse-battery',
+  welcomereset: 'portal=welcome&link=reset',
+  welcomedead: 'portal=welcome&link=dead',
+  rooms: 'portal=rooms&as=0&n=4',
+  roomsnone: 'portal=rooms&as=1&n=0',
+  roomsmany: 'portal=rooms&as=1&n=12',
+  roomsbroken: 'portal=rooms&as=1&broken',
+  roomsmenu: 'portal=rooms&as=0&n=3&click=account-menu',
+  roomnew: 'portal=rooms&as=0&n=2&click=room-new,room-save',
+  roomoptions: 'portal=rooms&as=0&n=2&click=room-options',
+  roomcode: 'portal=rooms&as=0&n=2&click=room-options,room-code',
+  roomdelete: 'portal=rooms&as=0&n=2&click=room-options,room-delete',
+  me: 'portal=account&as=0',
+  mewrong: 'portal=account&as=1&click=password-current:x,password-new:x,password-save',
+  accounts: 'portal=accounts&as=0&n=9',
+  accountsmenu: 'portal=accounts&as=0&n=5&click=account-more',
+  accountnew: 'portal=accounts&as=0&n=3&click=account-new,account-name:Noor,account-email:x,account-save',
+  accountmade: 'portal=accounts&as=0&n=3&click=account-new,account-name:Noor,account-email:noor@example.org,account-save',
+  accountsforbidden: 'portal=accounts&as=1',
 };
 
-const server = await createServer({ logLevel: 'error', server: { port: 5199, strictPort: true } });
+const server = await createServer({ logLevel: 'error', server: { port: 5199 } });
 await server.listen();
+const { port } = server.httpServer.address();
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream'],
@@ -63,8 +86,9 @@ for (const theme of ['light', 'dark']) {
     for (const [name, query] of Object.entries(STORIES)) {
       const label = `${name}-${size}-${theme}`;
       if (!only.test(label)) continue;
-      await page.goto(`http://localhost:5199/stories.html?${query}&theme=${theme}&lang=${language}`);
+      await page.goto(`http://localhost:${port}/stories.html?${query}&theme=${theme}&lang=${language}`);
       await page.waitForLoadState('networkidle');
+      if (query.includes('portal=')) await page.waitForSelector('[data-ready]', { state: 'attached' });
       await page.waitForTimeout(query.includes('click') ? 700 : 350);
       await page.screenshot({ path: `${out}/${label}.png` });
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);

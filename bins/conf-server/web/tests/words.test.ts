@@ -4,11 +4,15 @@ import { IntlMessageFormat } from 'intl-messageformat';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import de from '../src/locales/de.json';
-import en from '../src/locales/en.json';
-import { pick } from '../src/lib/i18n.svelte';
+import baseDe from '../src/locales/de.json';
+import baseEn from '../src/locales/en.json';
+import portalDe from '../src/locales/portal.de.json';
+import portalEn from '../src/locales/portal.en.json';
+import { pick, words } from '../src/lib/i18n.svelte';
 
 type Messages = Record<string, string>;
+const de = { ...baseDe, ...portalDe };
+const en = { ...baseEn, ...portalEn };
 
 test('both languages have the same messages', () => {
   expect(Object.keys(de).sort()).toEqual(Object.keys(en).sort());
@@ -25,9 +29,28 @@ test.each(['de', 'en'])('every message in %s can be formatted', (language) => {
   }
 });
 
+test('no message has two places', () => {
+  expect(Object.keys(portalEn).filter((key) => key in baseEn)).toEqual([]);
+});
+
+test('guests get no message that comes only with the pages for accounts', () => {
+  const guests = ['src/lib', 'src/meeting', 'src/pages', 'src/prejoin'].flatMap(sources).join('\n') + readFileSync('src/Room.svelte', 'utf8');
+  expect(Object.keys(portalEn).filter((key) => guests.includes(`t('${key}'`))).toEqual([]);
+});
+
+test('the words of the portal come with it, and stay when the language changes', async () => {
+  await words.use('en');
+  expect(words.messages.rooms_title).toBeUndefined();
+  await words.add('portal');
+  expect(words.messages.rooms_title).toBe('Rooms');
+  await words.use('de');
+  expect(words.messages.rooms_title).toBe('Räume');
+  expect(words.messages.app_skip).toBe('Zum Inhalt springen');
+});
+
 test('no message is left that no page uses', () => {
   const source = sources('src').join('\n');
-  const built = [/^app_theme_/, /^device_/, /^page_ended_/, /^help_/, /^live_/];
+  const built = [/^app_theme_/, /^device_/, /^page_ended_/, /^help_/, /^live_/, /^welcome_(title|lead)_/, /^role_/];
   const unused = Object.keys(en).filter((key) => !source.includes(`'${key}'`) && !built.some((prefix) => prefix.test(key)));
   expect(unused).toEqual([]);
 });

@@ -26,6 +26,11 @@ export function forget(code: string): void {
   quietly(() => sessionStorage.removeItem(key(code)));
 }
 
+/** Of all rooms: whoever uses this tab next is somebody else. */
+export function leavePlaces(): void {
+  quietly(() => Object.keys(sessionStorage).filter((name) => name.startsWith(key(''))).forEach((name) => sessionStorage.removeItem(name)));
+}
+
 export function rememberedName(): string | undefined {
   return quietly(() => localStorage.getItem(NAME) ?? undefined);
 }

@@ -39,7 +39,7 @@ export function explain(refusal: Refusal): string {
   }
 }
 
-/** The words for an error of the HTTP interface, with its limit. */
+/** The words for an error that guests can meet, with its limit; `portal/words.ts` has those of accounts. */
 export function explainError(error: ApiError): string {
   const limit = error.limit ?? 0;
   switch (error.code) {
@@ -60,6 +60,7 @@ export function explainError(error: ApiError): string {
       return t('error_too_many_requests', { seconds: Math.ceil(error.retryAfter ?? 5) });
     case 'host_foreign':
     case 'origin_foreign':
+    case 'origin_missing':
       return t('error_origin');
     case 'too_many_sockets':
     case 'unavailable':
@@ -67,6 +68,7 @@ export function explainError(error: ApiError): string {
     case 'body_invalid':
     case 'body_too_large':
     case 'not_json':
+    case 'query_invalid':
     case 'not_found':
     case 'method_not_allowed':
     case 'unreadable':

@@ -34,15 +34,36 @@ export function codeFrom(text: string, origin: string): string | undefined {
 
 class Router {
   route = $state<Route>(parse(location.pathname));
+  /** The page was changed without loading it anew: the keyboard and the screen reader must be taken along. */
+  moved = false;
 
   constructor() {
-    addEventListener('popstate', () => (this.route = parse(location.pathname)));
+    addEventListener('popstate', () => this.#show(location.pathname));
   }
 
   go(path: string): void {
     history.pushState(null, '', path);
+    this.#show(path);
+  }
+
+  /** Like `go`, where the way back should not lead to the page that is left. */
+  replace(path: string): void {
+    history.replaceState(null, '', path);
+    this.#show(path);
+  }
+
+  #show(path: string): void {
+    this.moved = true;
     this.route = parse(path);
+    scrollTo(0, 0);
   }
 }
 
 export const router = new Router();
+
+/** For links inside the client: follows one without loading the page anew, unless it is to open elsewhere. */
+export function follow(event: MouseEvent & { currentTarget: HTMLAnchorElement }): void {
+  if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  router.go(event.currentTarget.pathname);
+}
