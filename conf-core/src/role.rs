@@ -28,6 +28,8 @@ pub enum Action {
     Remove,
     /// Make somebody moderator or viewer.
     SetRole,
+    /// Let in, turn away, and switch the lobby.
+    Lobby,
     /// End the meeting for all.
     End,
     /// Go.
@@ -40,7 +42,7 @@ impl Role {
     pub const fn may(self, action: Action) -> bool {
         match action {
             Action::Chat | Action::RaiseHand | Action::Leave => true,
-            Action::Mute | Action::Remove | Action::SetRole | Action::End => {
+            Action::Mute | Action::Remove | Action::SetRole | Action::Lobby | Action::End => {
                 matches!(self, Self::Moderator)
             }
         }
@@ -56,7 +58,7 @@ mod tests {
         for action in [Chat, RaiseHand, Leave] {
             assert!(Viewer.may(action) && Moderator.may(action), "{action:?}");
         }
-        for action in [Mute, Remove, SetRole, End] {
+        for action in [Mute, Remove, SetRole, Lobby, End] {
             assert!(!Viewer.may(action) && Moderator.may(action), "{action:?}");
         }
     }

@@ -4,9 +4,10 @@
 //! TypeScript is generated from it (`UPDATE=1 cargo test -p conf-core --features ts`).
 //!
 //! A client opens with [`Hello`], whose shape is the same in every version, and gets a [`Welcome`]
-//! (snapshot) or `resumed`, then events numbered one after the other. Each command carries a number
-//! of the client's and is answered by `done` or `refused` with that number. The last frame is
-//! `goodbye`.
+//! (snapshot) or `resumed`, then events numbered one after the other. Whoever is in the lobby gets
+//! `waiting` first, and again whenever that changes, until `welcome` lets them in. Each command
+//! carries a number of the client's and is answered by `done` or `refused` with that number. The
+//! last frame is `goodbye`.
 
 use std::sync::Arc;
 
@@ -15,15 +16,16 @@ use serde::{Deserialize, Serialize};
 use crate::id::{MeetingId, ParticipantId};
 use crate::limits::Limits;
 use crate::meeting::{
-    ChatMessage, ChatSent, MeetingEnded, Mute, MutedBy, Participant, ParticipantChanged,
-    ParticipantJoined, ParticipantLeft, RaiseHand, Refusal, Remove, SendChat, SetRole,
+    Admit, ChatMessage, ChatSent, Deny, MeetingEnded, Mute, MutedBy, OptionsChanged, Participant,
+    ParticipantChanged, ParticipantJoined, ParticipantLeft, RaiseHand, Refusal, Remove, SendChat,
+    SetLobby, SetRole, WaitReason, Waiting, WaitingAdded, WaitingRemoved,
 };
 use crate::role::Action;
-use crate::room::RoomCode;
+use crate::room::{RoomCode, RoomOptions};
 use crate::secret::Secret;
 
 /// Version of this protocol; a client of another one is sent away with `goodbye`.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a client sends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,7 +84,15 @@ pub enum Command {
     Remove(Remove),
     /// Make somebody moderator or viewer.
     SetRole(SetRole),
-    /// Go.
+    /// Let in somebody who waits.
+    Admit(Admit),
+    /// Let in all who wait, as many as there is space for.
+    AdmitAll,
+    /// Turn away somebody who waits.
+    Deny(Deny),
+    /// Switch the lobby on or off.
+    SetLobby(SetLobby),
+    /// Go; whoever waits can do this too.
     Leave,
     /// End the meeting for all.
     End,
@@ -98,6 +108,7 @@ impl Command {
             Self::Mute(_) | Self::MuteAll => Action::Mute,
             Self::Remove(_) => Action::Remove,
             Self::SetRole(_) => Action::SetRole,
+            Self::Admit(_) | Self::AdmitAll | Self::Deny(_) | Self::SetLobby(_) => Action::Lobby,
             Self::Leave => Action::Leave,
             Self::End => Action::End,
         }
@@ -109,6 +120,13 @@ impl Command {
 #[serde(tag = "type", rename_all = "snake_case")]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub enum ServerMessage {
+    /// In the lobby: nothing else comes until `welcome` or `goodbye`.
+    Waiting {
+        /// Place in the queue; 1 is next.
+        position: usize,
+        /// What for.
+        reason: WaitReason,
+    },
     /// All there is; forget what you knew.
     Welcome(Box<Welcome>),
     /// What was missed after this number follows.
@@ -166,6 +184,8 @@ pub struct Snapshot {
     pub limits: WireLimits,
     /// Who is here, longest present first.
     pub participants: Vec<Participant>,
+    /// Who waits, longest first; only moderators are told.
+    pub waiting: Vec<Waiting>,
     /// What was written, oldest first.
     pub chat: Vec<Arc<ChatMessage>>,
 }
@@ -179,6 +199,8 @@ pub struct MeetingInfo {
     /// When it began.
     #[cfg_attr(feature = "ts", ts(type = "string"))]
     pub started_at: jiff::Timestamp,
+    /// As now in force.
+    pub options: RoomOptions,
 }
 
 /// The limits a client shows or checks before it asks.
@@ -221,6 +243,12 @@ pub enum Event {
     Chat(ChatSent),
     /// A moderator muted you; only you are told.
     MutedBy(MutedBy),
+    /// Somebody waits; only moderators are told.
+    WaitingAdded(WaitingAdded),
+    /// Somebody waits no more; only moderators are told.
+    WaitingRemoved(WaitingRemoved),
+    /// The options of the meeting are others now.
+    OptionsChanged(OptionsChanged),
     /// The meeting is over.
     MeetingEnded(MeetingEnded),
 }
@@ -234,6 +262,8 @@ pub enum Goodbye {
     Ended,
     /// A moderator put the participant out.
     Removed,
+    /// A moderator turned the person away.
+    Denied,
     /// The participant left.
     Left,
     /// Another connection of the same participant took over.

@@ -10,15 +10,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use conf_core::meeting::{
-    Camera, ChatMessage, ChatSent, EndReason, LeftReason, MeetingEnded, Microphone, Mute, MutedBy,
-    Participant, ParticipantChanged, ParticipantJoined, ParticipantLeft, Presence, RaiseHand,
-    Remove, SendChat, SetRole,
+    Admit, Camera, ChatMessage, ChatSent, Deny, EndReason, LeftReason, MeetingEnded, Microphone,
+    Mute, MutedBy, OptionsChanged, Participant, ParticipantChanged, ParticipantJoined,
+    ParticipantLeft, Presence, RaiseHand, Remove, SendChat, SetLobby, SetRole, WaitReason, Waiting,
+    WaitingAdded, WaitingRemoved,
 };
 use conf_core::wire::{
     ClientMessage, Command, Event, Goodbye, Hello, MeetingInfo, Request, ServerMessage, Snapshot,
     VERSION, Welcome, WireLimits, event_frame,
 };
-use conf_core::{Action, Limits, MeetingId, ParticipantId, Refusal, Role, RoomCode, Secret};
+use conf_core::{
+    Action, Limits, Lobby, MeetingId, ParticipantId, Refusal, Role, RoomCode, RoomOptions, Secret,
+    Start,
+};
 use serde_json::Value;
 
 #[test]
@@ -59,7 +63,7 @@ fn a_refusal_has_one_word_on_the_wire_and_in_metrics() {
         assert_eq!(value["refusal"]["type"], refusal.code(), "{name}");
         words += 1;
     }
-    assert_eq!(words, 15, "one example of each");
+    assert_eq!(words, 18, "one example of each");
 }
 
 #[test]
@@ -83,7 +87,7 @@ fn nothing_personal_prints_with_a_frame() {
         } else {
             format!("{:?}", serde_json::from_value::<ServerMessage>(value).unwrap())
         };
-        for personal in ["Ada", "Hello", SECRET, CODE] {
+        for personal in ["Ada", "Carol", "Hello", SECRET, CODE] {
             let shown = printed.replace("Hello(Hello", "");
             assert!(!shown.contains(personal), "{name}: {printed}");
         }
@@ -141,6 +145,10 @@ fn client_messages() -> Vec<ClientMessage> {
         Command::SetRole(SetRole { participant, role: Role::Moderator }),
         Command::Leave,
         Command::End,
+        Command::Admit(Admit { participant }),
+        Command::AdmitAll,
+        Command::Deny(Deny { participant }),
+        Command::SetLobby(SetLobby { lobby: Lobby::Ask }),
     ];
     let hello = Hello {
         version: VERSION,
@@ -163,6 +171,8 @@ fn server_messages() -> Vec<ServerMessage> {
         ServerMessage::Resumed { sequence: 17 },
         ServerMessage::Done { request: 1 },
         ServerMessage::Pong,
+        ServerMessage::Waiting { position: 3, reason: WaitReason::Lobby },
+        ServerMessage::Waiting { position: 1, reason: WaitReason::NotStarted },
     ];
     let events = (18..).zip(events());
     all.extend(
@@ -174,6 +184,7 @@ fn server_messages() -> Vec<ServerMessage> {
         [
             Goodbye::Ended,
             Goodbye::Removed,
+            Goodbye::Denied,
             Goodbye::Left,
             Goodbye::Replaced,
             Goodbye::Unknown,
@@ -185,7 +196,7 @@ fn server_messages() -> Vec<ServerMessage> {
     all
 }
 
-fn events() -> [Event; 6] {
+fn events() -> [Event; 9] {
     let changed = Participant { microphone: Microphone::On, camera: Camera::On, ..ada() };
     [
         Event::ParticipantJoined(ParticipantJoined { participant: ada() }),
@@ -194,12 +205,18 @@ fn events() -> [Event; 6] {
         Event::Chat(ChatSent { message: Arc::new(chat_message()) }),
         Event::MutedBy(MutedBy { participant: ada().id }),
         Event::MeetingEnded(MeetingEnded { reason: EndReason::Moderator }),
+        Event::WaitingAdded(WaitingAdded { waiting: carol() }),
+        Event::WaitingRemoved(WaitingRemoved { id: carol().id }),
+        Event::OptionsChanged(OptionsChanged { options: options() }),
     ]
 }
 
-fn refusals() -> [Refusal; 15] {
+fn refusals() -> [Refusal; 18] {
     [
         Refusal::MeetingFull { limit: 50 },
+        Refusal::LobbyFull { limit: 100 },
+        Refusal::Denied,
+        Refusal::StillWaiting,
         Refusal::MeetingEnded,
         Refusal::NameInvalid { limit: 60 },
         Refusal::ParticipantTaken,
@@ -219,9 +236,14 @@ fn refusals() -> [Refusal; 15] {
 
 fn snapshot() -> Snapshot {
     Snapshot {
-        meeting: MeetingInfo { id: MeetingId::from_u64(7), started_at: TIME.parse().unwrap() },
+        meeting: MeetingInfo {
+            id: MeetingId::from_u64(7),
+            started_at: TIME.parse().unwrap(),
+            options: options(),
+        },
         limits: WireLimits::from(&Limits::default()),
         participants: vec![ada()],
+        waiting: vec![carol()],
         chat: vec![Arc::new(chat_message())],
     }
 }
@@ -242,6 +264,18 @@ fn ada() -> Participant {
 
 fn bob() -> ParticipantId {
     ParticipantId::from_u64(43)
+}
+
+fn carol() -> Waiting {
+    Waiting {
+        id: ParticipantId::from_u64(44),
+        name: "Carol".to_owned().into(),
+        since: TIME.parse().unwrap(),
+    }
+}
+
+fn options() -> RoomOptions {
+    RoomOptions { mute_on_start: true, lobby: Lobby::Ask, start: Start::Owner }
 }
 
 fn chat_message() -> ChatMessage {

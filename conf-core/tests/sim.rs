@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use client::Client;
 use conf_core::meeting::{
-    EndBy, Fact, Mute, Order, Policy, RaiseHand, Remove, SendChat, SetRole, Source, TrackState, Via,
+    Admit, Deny, EndBy, Fact, Mute, Order, Policy, RaiseHand, Remove, SendChat, SetLobby, SetRole,
+    Source, Standing, TrackState, Via, WaitReason, Waiting,
 };
 use conf_core::wire::{Command, ServerMessage};
 use conf_core::{
-    ConnectionId, Input, Limits, Meeting, MeetingConfig, MeetingId, Now, Output, ParticipantId,
-    Role, Secret,
+    ConnectionId, Input, Limits, Lobby, Meeting, MeetingConfig, MeetingId, Now, Output,
+    ParticipantId, Role, RoomOptions, Secret, Start,
 };
 use random::Random;
 
@@ -72,6 +73,7 @@ struct World {
     now: Now,
     meeting: Meeting,
     limits: Limits,
+    policy: Policy,
     /// Everybody who ever joined, and how.
     joined: Vec<(ParticipantId, Via)>,
     /// The clients that are connected.
@@ -86,9 +88,11 @@ struct World {
 impl World {
     #[expect(clippy::disallowed_methods, reason = "an instant has no other constructor")]
     fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
         let now = Now { mono: Instant::now(), wall: jiff::Timestamp::UNIX_EPOCH };
         let limits = Limits {
             participants: 6,
+            waiting: 4,
             chat_history: 20,
             chat_burst: 3,
             command_burst: 8,
@@ -96,13 +100,16 @@ impl World {
             max_duration: Duration::from_secs(500),
             ..Limits::default()
         };
-        let policy = Policy::FirstJoinerModerates;
-        let config = MeetingConfig { id: MeetingId::from_u64(1), limits: limits.clone(), policy };
+        let policies = [Policy::FirstJoinerModerates, Policy::OwnerModerates];
+        let (policy, options) = (policies[random.index(2)], some_options(&mut random));
+        let id = MeetingId::from_u64(1);
+        let config = MeetingConfig { id, limits: limits.clone(), policy, options };
         Self {
-            random: Random::new(seed),
+            random,
             now,
             meeting: Meeting::new(config, now),
             limits,
+            policy,
             joined: Vec::new(),
             clients: BTreeMap::new(),
             last: BTreeMap::new(),
@@ -153,14 +160,16 @@ impl World {
             }
             Input::Detach { connection } => self.disconnect(connection),
             Input::Command { connection, request, .. } => {
-                self.clients.get_mut(&connection).unwrap().waiting = Some(request);
+                self.clients.get_mut(&connection).unwrap().asked = Some(request);
             }
-            Input::Media(_) | Input::End { .. } => {}
+            Input::Media(_) | Input::SetOptions(_) | Input::End { .. } => {}
         }
     }
 
     fn disconnect(&mut self, connection: ConnectionId) {
-        if let Some(client) = self.clients.remove(&connection) {
+        if let Some(client) = self.clients.remove(&connection)
+            && client.informed
+        {
             self.last.insert(client.me, client);
         }
     }
@@ -198,20 +207,50 @@ impl World {
 
     fn check(&self, at: &str) {
         let here: Vec<_> = self.meeting.participants().cloned().collect();
+        let queue: Vec<_> = self.meeting.waiting().cloned().collect();
         assert!(here.len() <= self.limits.participants, "{at}: too many");
-        let mut ids: Vec<_> = here.iter().map(|p| p.id).collect();
+        assert!(queue.len() <= self.limits.waiting, "{at}: too many wait");
+        let ids = here.iter().map(|p| p.id).chain(queue.iter().map(|w| w.id));
+        let mut ids: Vec<_> = ids.collect();
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), here.len(), "{at}: one id twice");
+        assert_eq!(ids.len(), here.len() + queue.len(), "{at}: one id twice");
         let web = |id| self.joined.contains(&(id, Via::Web));
         let able = here.iter().any(|p| web(p.id));
         let led = here.iter().any(|p| web(p.id) && p.role == Role::Moderator);
-        assert_eq!(able, led, "{at}: nobody leads");
-        for client in self.clients.values() {
-            assert_eq!(client.roster, here, "{at}: {:?} sees something else", client.me);
-            assert_eq!(client.waiting, None, "{at}: a command is not answered");
+        if self.policy == Policy::FirstJoinerModerates {
+            assert_eq!(able, led, "{at}: nobody leads");
         }
+        self.check_lobby(at, &queue, led);
+        for client in self.clients.values().filter(|client| client.is_in()) {
+            assert_eq!(client.roster, here, "{at}: {:?} sees something else", client.me);
+            assert_eq!(client.options, self.meeting.options(), "{at}: other options");
+            let leads = web(client.me)
+                && here.iter().any(|p| p.id == client.me && p.role == Role::Moderator);
+            let shown = if leads { &queue[..] } else { &[] };
+            assert_eq!(client.lobby, shown, "{at}: {:?} sees another lobby", client.me);
+        }
+        let unanswered = self.clients.values().find(|client| client.asked.is_some());
+        assert!(unanswered.is_none(), "{at}: a command is not answered");
         assert_eq!(self.meeting.ended().is_some(), self.summary.ended, "{at}: end not told");
+    }
+
+    /// Nobody waits without a reason, and who waits knows where they stand.
+    fn check_lobby(&self, at: &str, queue: &[Waiting], led: bool) {
+        let options = self.meeting.options();
+        let not_started = options.start == Start::Owner && !led;
+        let closed = match self.policy {
+            Policy::FirstJoinerModerates => led && options.lobby == Lobby::Ask,
+            _ => options.lobby == Lobby::Ask || not_started,
+        };
+        let full = self.meeting.count() >= self.limits.participants;
+        assert!(queue.is_empty() || closed || full, "{at}: somebody waits for nothing");
+        let reason = if not_started { WaitReason::NotStarted } else { WaitReason::Lobby };
+        for client in self.clients.values().filter(|client| !client.is_in()) {
+            let place = queue.iter().position(|waiting| waiting.id == client.me);
+            let place = place.map(|place| (place + 1, reason));
+            assert_eq!(client.place, place, "{at}: {:?} waits elsewhere", client.me);
+        }
     }
 }
 
@@ -224,6 +263,7 @@ impl World {
             8 => Input::Detach { connection: self.connection() },
             9..=12 => Input::Media(self.fact()),
             13 if self.random.below(40) == 0 => Input::End { by: EndBy::Operator },
+            13 if self.random.below(4) == 0 => Input::SetOptions(some_options(&mut self.random)),
             _ => {
                 let (connection, command) = (self.connection(), self.command());
                 self.next_request += 1;
@@ -235,11 +275,14 @@ impl World {
     fn join(&mut self) -> Input {
         // An id is one visit, so only ids of those who are here are tried again.
         let again = self.random.below(8) == 0;
-        let here = Some(self.somebody()).filter(|id| self.meeting.participant(*id).is_some());
+        let here = Some(self.somebody()).filter(|id| self.meeting.visitor(*id).is_some());
         let participant = here.filter(|_| again).unwrap_or_else(|| self.fresh_participant());
         let name = ["Ada", "  Grace \n H", "\u{200b}", "Kurt"][self.random.index(4)].to_owned();
         let via = if self.random.below(5) == 0 { Via::Token } else { Via::Web };
-        Input::Join { participant, name: name.into(), secret: secret(participant), via }
+        let (name, secret) = (name.into(), secret(participant));
+        let owner = via == Via::Web && self.random.below(5) == 0;
+        let standing = if owner { Standing::Owner } else { Standing::Guest };
+        Input::Join { participant, name, secret, via, standing }
     }
 
     fn attach(&mut self) -> Input {
@@ -273,7 +316,14 @@ impl World {
     fn command(&mut self) -> Command {
         let participant = self.somebody();
         let roles = [Role::Moderator, Role::Viewer];
-        match self.random.below(40) {
+        match self.random.below(52) {
+            40..=44 => Command::Admit(Admit { participant }),
+            45..=46 => Command::AdmitAll,
+            47..=49 => Command::Deny(Deny { participant }),
+            50..=51 => {
+                let lobby = [Lobby::Off, Lobby::Ask][self.random.index(2)];
+                Command::SetLobby(SetLobby { lobby })
+            }
             0..=11 => {
                 let length = [0, 5, 50, 2_000, 2_001][self.random.index(5)];
                 Command::SendChat(SendChat { text: "x".repeat(length).into() })
@@ -289,9 +339,10 @@ impl World {
         }
     }
 
-    /// Mostly somebody who is here, at times somebody who came lately.
+    /// Mostly somebody who is here or waits, at times somebody who came lately.
     fn somebody(&mut self) -> ParticipantId {
-        let here: Vec<_> = self.meeting.participants().map(|p| p.id).collect();
+        let here = self.meeting.participants().map(|p| p.id);
+        let here: Vec<_> = here.chain(self.meeting.waiting().map(|w| w.id)).collect();
         if !here.is_empty() && self.random.below(10) > 0 {
             return here[self.random.index(here.len())];
         }
@@ -323,4 +374,12 @@ impl World {
 
 fn secret(participant: ParticipantId) -> Secret {
     Secret::new(format!("secret-{participant}")).unwrap()
+}
+
+fn some_options(random: &mut Random) -> RoomOptions {
+    RoomOptions {
+        mute_on_start: random.below(2) == 0,
+        lobby: [Lobby::Off, Lobby::Ask][random.index(2)],
+        start: [Start::Anyone, Start::Owner][random.index(2)],
+    }
 }

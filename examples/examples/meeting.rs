@@ -6,11 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use conf_core::meeting::{Policy, SendChat, Via};
+use conf_core::meeting::{Policy, SendChat, Standing, Via};
 use conf_core::wire::{Command, ServerMessage};
 use conf_core::{
     ConnectionId, Input, Limits, Meeting, MeetingConfig, MeetingId, Now, Output, ParticipantId,
-    Refusal, Secret,
+    Refusal, RoomOptions, Secret,
 };
 use conf_privacy::Pii;
 
@@ -22,6 +22,7 @@ fn main() -> Outcome {
         id: MeetingId::from_u64(1),
         limits: Limits::default(),
         policy: Policy::FirstJoinerModerates,
+        options: RoomOptions::default(),
     };
     let mut meeting = Meeting::new(config, now);
     for (number, name) in [(1, "Ada"), (2, "Ben")] {
@@ -45,8 +46,9 @@ fn enter(meeting: &mut Meeting, now: Now, number: u64, name: &str) -> Outcome {
     let participant = ParticipantId::from_u64(number);
     let secret = Secret::new(format!("a-random-secret-of-128-bits-{number}"))?;
     let name = Pii::new(name.to_owned());
-    meeting
-        .handle(now, Input::Join { participant, name, secret: secret.clone(), via: Via::Web })?;
+    let (via, standing) = (Via::Web, Standing::Guest);
+    let join = Input::Join { participant, name, secret: secret.clone(), via, standing };
+    meeting.handle(now, join)?;
     let connection = ConnectionId(number);
     meeting.handle(now, Input::Attach { participant, secret, connection, resume_from: None })?;
     Ok(())

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
-use conf_core::meeting::{EndBy, Fact, Order, Via};
+use conf_core::meeting::{EndBy, Fact, Order, Standing, Via};
 use conf_core::wire::{Goodbye, Request, ServerMessage};
 use conf_core::{Meeting, ParticipantId, Refusal, Secret};
 use conf_media::command::{Event, PeerId};
@@ -109,8 +109,8 @@ impl Task {
             Mail::Admit { answer, .. } if answer.is_closed() => {}
             Mail::Join { name, answer } => drop(answer.send(self.join(name, Via::Web))),
             Mail::Return { participant, secret, answer } => {
-                let found = self.parts.meeting.authenticate(participant, &secret).cloned();
-                drop(answer.send(found.map(|participant| Joined { participant, secret })));
+                let found = self.parts.meeting.authenticate(participant, &secret);
+                drop(answer.send(found.map(|visitor| Joined::new(visitor, secret.clone()))));
             }
             Mail::Attach { attach, answer } => drop(answer.send(self.attach(attach))),
             Mail::Command { connection, request, turn } => {
@@ -140,12 +140,13 @@ impl Task {
     fn join(&mut self, name: Pii<String>, via: Via) -> Result<Joined, Refusal> {
         let id = ParticipantId::from_u64(random::id());
         let secret = Secret::new(random::text::<24>()).expect("32 characters of base64url");
-        let input = conf_core::Input::Join { participant: id, name, secret: secret.clone(), via };
+        let (participant, standing) = (id, Standing::Guest);
+        let input =
+            conf_core::Input::Join { participant, name, secret: secret.clone(), via, standing };
         self.parts.meeting.handle(clock::core(), input)?;
-        let participant = self.parts.meeting.participant(id).cloned();
-        let participant = participant.ok_or(Refusal::ParticipantUnknown)?;
+        let visitor = self.parts.meeting.visitor(id).ok_or(Refusal::ParticipantUnknown)?;
         self.parts.metrics.joins.fetch_add(1, Ordering::Relaxed);
-        Ok(Joined { participant, secret })
+        Ok(Joined::new(visitor, secret))
     }
 
     fn attach(&mut self, attach: Attach) -> Result<(), Refusal> {
@@ -198,8 +199,8 @@ impl Task {
             claims.name.clone()
         };
         let joined = self.join(Pii::new(name), Via::Token)?;
-        self.identities.add(claims.identity.clone(), joined.participant.id);
-        Ok(Some(joined.participant.id))
+        self.identities.add(claims.identity.clone(), joined.participant);
+        Ok(Some(joined.participant))
     }
 
     fn open_signal(&mut self, signal: OpenSignal) -> Result<(), Refusal> {

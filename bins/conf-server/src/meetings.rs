@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use conf_core::meeting::Policy;
-use conf_core::{Limits, Meeting, MeetingConfig, MeetingId, RoomCode};
+use conf_core::{Limits, Meeting, MeetingConfig, MeetingId, RoomCode, RoomOptions};
 use conf_media::signal::livekit::token::Issuer;
 use conf_media::signal::livekit::{Signal, SignalConfig};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -150,6 +150,7 @@ impl Meetings {
             id,
             limits: self.common.limits.clone(),
             policy: Policy::FirstJoinerModerates,
+            options: RoomOptions::default(),
         };
         let parts = Parts {
             meeting: Meeting::new(config, clock::core()),

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::roster::Member;
 use super::{
-    EndReason, LeftReason, Meeting, MeetingEnded, MutedBy, Order, Output, ParticipantLeft, Source,
+    EndReason, LeftReason, Meeting, MeetingEnded, MutedBy, OptionsChanged, Order, Output,
+    ParticipantLeft, Policy, Refusal, Source,
 };
 use crate::id::{ConnectionId, ParticipantId};
+use crate::room::RoomOptions;
+use crate::time::Now;
 use crate::wire::{Event, Goodbye, MeetingInfo, ServerMessage, Snapshot, Welcome, WireLimits};
 
 /// What a feature wants to happen, once it has accepted a command.
@@ -15,12 +19,16 @@ pub(super) enum Effect {
     Nothing,
     Broadcast(Event),
     Mute { by: ParticipantId, whom: Vec<ParticipantId> },
+    RoleChanged(ParticipantId),
+    LetIn(Vec<ParticipantId>),
+    Deny(ParticipantId),
+    Options(RoomOptions),
     Depart { who: ParticipantId, reason: LeftReason },
     End(EndReason),
 }
 
 impl Meeting {
-    pub(super) fn apply(&mut self, effect: Effect, now: Instant) {
+    pub(super) fn apply(&mut self, effect: Effect, now: Now) {
         match effect {
             Effect::Nothing => {}
             Effect::Broadcast(event) => self.broadcast(event),
@@ -33,15 +41,37 @@ impl Meeting {
                     self.outputs.push_back(Output::Media(Order::Mute { participant, source }));
                 }
             }
-            Effect::Depart { who, reason } => self.depart(who, reason, now),
+            Effect::RoleChanged(who) => self.role_changed(who),
+            Effect::LetIn(whom) => {
+                for who in whom {
+                    self.let_in(now, who);
+                }
+            }
+            Effect::Deny(whom) => self.dismiss(whom, Goodbye::Denied, now.mono),
+            Effect::Options(options) => {
+                if self.config.options != options {
+                    self.config.options = options;
+                    self.broadcast(Event::OptionsChanged(OptionsChanged { options }));
+                }
+            }
+            Effect::Depart { who, reason } => self.depart(who, reason, now.mono),
             Effect::End(reason) => self.end(reason),
         }
     }
 
     /// Tells everybody; all get the same event.
     pub(super) fn broadcast(&mut self, event: Event) {
+        self.tell_those(event, |_| true);
+    }
+
+    /// Tells those who can let people in.
+    pub(super) fn tell_moderators(&mut self, event: Event) {
+        self.tell_those(event, Member::leads);
+    }
+
+    fn tell_those(&mut self, event: Event, wanted: impl Fn(&Member) -> bool) {
         let event = Arc::new(event);
-        for member in self.roster.iter_mut() {
+        for member in self.roster.iter_mut().filter(|member| wanted(member)) {
             let sequence = member.log.push(Arc::clone(&event));
             if let Some(connection) = member.connection {
                 let message = ServerMessage::Event { sequence, event: Arc::clone(&event) };
@@ -51,7 +81,7 @@ impl Meeting {
     }
 
     /// Tells one.
-    fn tell(&mut self, id: ParticipantId, event: Event) {
+    pub(super) fn tell(&mut self, id: ParticipantId, event: Event) {
         let Some(member) = self.roster.get_mut(id) else { return };
         let event = Arc::new(event);
         let sequence = member.log.push(Arc::clone(&event));
@@ -72,7 +102,7 @@ impl Meeting {
         let sequence = member.log.last();
         let missed = resume_from.and_then(|from| Some((from, member.log.since(from)?)));
         let Some((from, events)) = missed else {
-            let snapshot = self.snapshot();
+            let snapshot = self.snapshot(id);
             let welcome = Box::new(Welcome { sequence, you: id, snapshot });
             return self.send(connection, ServerMessage::Welcome(welcome));
         };
@@ -85,10 +115,7 @@ impl Meeting {
     pub(super) fn depart(&mut self, who: ParticipantId, reason: LeftReason, now: Instant) {
         let Some(member) = self.roster.take(who) else { return };
         if reason == LeftReason::Removed {
-            self.removed.push_back(who);
-            if self.removed.len() > REMOVED {
-                self.removed.pop_front();
-            }
+            self.turned_away.add(who, Refusal::Removed);
         }
         if self.speaker == Some(who) {
             self.speaker = None;
@@ -98,12 +125,27 @@ impl Meeting {
         }
         self.outputs.push_back(Output::Media(Order::Remove { participant: who }));
         self.broadcast(Event::ParticipantLeft(ParticipantLeft { id: who, reason }));
-        if let Some(event) = self.roster.promote() {
-            self.broadcast(event);
+        if self.config.policy == Policy::FirstJoinerModerates
+            && let Some(promoted) = self.roster.promote()
+        {
+            self.role_changed(promoted);
         }
-        if self.roster.len() == 0 {
-            let lost = reason == LeftReason::Lost;
+        self.note_emptiness(reason == LeftReason::Lost, now);
+    }
+
+    /// An empty meeting ends after the grace; the lost have had theirs.
+    pub(super) fn note_emptiness(&mut self, lost: bool, now: Instant) {
+        if self.roster.len() == 0 && self.queue.is_empty() {
             self.empty_until = Some(if lost { now } else { now + self.config.limits.grace });
+        }
+    }
+
+    fn role_changed(&mut self, who: ParticipantId) {
+        let Some(member) = self.roster.get(who) else { return };
+        let (event, leads) = (member.changed(), member.leads());
+        self.broadcast(event);
+        if leads {
+            self.hand_over_lobby(who);
         }
     }
 
@@ -113,6 +155,9 @@ impl Meeting {
             if let Some(connection) = member.connection {
                 self.goodbye(connection, Goodbye::Ended);
             }
+        }
+        for connection in self.queue.drain() {
+            self.goodbye(connection, Goodbye::Ended);
         }
         self.chat.clear();
         self.speaker = None;
@@ -130,9 +175,14 @@ impl Meeting {
         self.outputs.push_back(Output::Send { connection, message });
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    /// The meeting as one participant may see it.
+    pub(super) fn snapshot(&self, of: ParticipantId) -> Snapshot {
+        let leads = self.roster.get(of).is_some_and(Member::leads);
+        let waiting = if leads { self.queue.iter().cloned().collect() } else { Vec::new() };
+        let (started_at, options) = (self.started_at(), self.config.options);
         Snapshot {
-            meeting: MeetingInfo { id: self.config.id, started_at: self.started_at },
+            meeting: MeetingInfo { id: self.config.id, started_at, options },
+            waiting,
             limits: WireLimits::from(&self.config.limits),
             participants: self.roster.participants().cloned().collect(),
             chat: self.chat.history(),
@@ -147,6 +197,3 @@ fn goodbye_of(reason: LeftReason) -> Goodbye {
         LeftReason::Lost => Goodbye::Unknown,
     }
 }
-
-/// Removed participants that a meeting remembers.
-const REMOVED: usize = 1_024;

@@ -3,9 +3,10 @@
 use conf_privacy::Pii;
 use serde::{Deserialize, Serialize};
 
-use super::{Fact, Order};
+use super::{Fact, Order, Standing};
 use crate::id::{ConnectionId, MeetingId, ParticipantId};
 use crate::limits::Limits;
+use crate::room::RoomOptions;
 use crate::secret::Secret;
 use crate::wire::{Command, ServerMessage};
 
@@ -18,6 +19,8 @@ pub struct MeetingConfig {
     pub limits: Limits,
     /// Who leads.
     pub policy: Policy,
+    /// How it begins.
+    pub options: RoomOptions,
 }
 
 /// Who becomes moderator without anybody's doing.
@@ -26,6 +29,8 @@ pub struct MeetingConfig {
 pub enum Policy {
     /// The first to come with a browser; when no moderator is left, whoever is here longest.
     FirstJoinerModerates,
+    /// The owner, whenever they come, and nobody in their place when they go.
+    OwnerModerates,
 }
 
 /// How a participant comes in.
@@ -72,7 +77,8 @@ pub struct MeetingEnded {
 /// What a meeting is told.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// Somebody wants in. Without a connection within the grace they count as lost.
+    /// Somebody wants in, and is in or waits then, as [`visitor`](super::Meeting::visitor) says.
+    /// Without a connection within the grace they count as lost.
     Join {
         /// Random, made by the caller, not used before: an id is one visit.
         participant: ParticipantId,
@@ -80,8 +86,10 @@ pub enum Input {
         name: Pii<String>,
         /// Random, made by the caller.
         secret: Secret,
-        /// How.
+        /// How. Whoever has an access token never waits: the one who gave it has decided.
         via: Via,
+        /// What they are to the room.
+        standing: Standing,
     },
     /// A meeting websocket said hello. Refused: say goodbye with [`goodbye`](super::Refusal::goodbye).
     Attach {
@@ -111,6 +119,8 @@ pub enum Input {
     },
     /// The media side reports. Refused as unknown: that participant has gone meanwhile.
     Media(Fact),
+    /// The options of the room were changed by whoever owns it.
+    SetOptions(RoomOptions),
     /// The meeting is ended from outside.
     End {
         /// By whom.

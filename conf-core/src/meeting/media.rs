@@ -5,6 +5,8 @@ use std::time::Instant;
 use super::roster::{Camera, LeftReason, Member, Microphone};
 use super::{Effect, Via};
 use crate::id::ParticipantId;
+use crate::role::Role;
+use crate::room::RoomOptions;
 
 /// What the media side reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,18 @@ impl Fact {
             | Self::Speaking { participant, .. } => *participant,
         }
     }
+}
+
+/// Mutes a viewer's microphone when it is first published, where the room wants it so.
+pub(super) fn start_muted(member: &mut Member, options: RoomOptions, fact: Fact) -> Option<Order> {
+    let Fact::Track { participant, source: source @ Source::Microphone, state } = fact else {
+        return None;
+    };
+    if state == TrackState::Off || std::mem::replace(&mut member.has_spoken, true) {
+        return None;
+    }
+    let wanted = options.mute_on_start && member.participant.role == Role::Viewer;
+    (wanted && state == TrackState::On).then_some(Order::Mute { participant, source })
 }
 
 /// Notes a fact about the connection or the tracks of a participant.

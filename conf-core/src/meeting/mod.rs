@@ -10,8 +10,10 @@
 
 mod chat;
 mod effect;
+mod enter;
 mod hand;
 mod io;
+mod lobby;
 mod media;
 mod moderation;
 mod outbox;
@@ -23,12 +25,15 @@ mod tests;
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use conf_privacy::Pii;
 use jiff::Timestamp;
 
 pub use chat::{ChatMessage, ChatSent, SendChat};
+pub use enter::Standing;
 pub use hand::RaiseHand;
 pub use io::{EndBy, EndReason, Input, MeetingConfig, MeetingEnded, Output, Policy, Via};
+pub use lobby::{
+    Admit, Deny, OptionsChanged, SetLobby, WaitReason, Waiting, WaitingAdded, WaitingRemoved,
+};
 pub use media::{Fact, Order, Source, TrackState};
 pub use moderation::{Mute, MutedBy, Remove, SetRole};
 pub use refusal::Refusal;
@@ -38,33 +43,43 @@ pub use roster::{
 };
 
 use crate::id::{ConnectionId, MeetingId, ParticipantId};
-use crate::rate::TokenBucket;
-use crate::role::Role;
+use crate::room::RoomOptions;
 use crate::secret::Secret;
-use crate::text;
 use crate::time::Now;
-use crate::wire::{Command, Event, Goodbye, ServerMessage};
+use crate::wire::{Command, Goodbye, ServerMessage};
 use chat::Chat;
 use effect::Effect;
-use outbox::Log;
-use roster::{Member, Roster};
+use enter::{Newcomer, TurnedAway};
+use lobby::Queue;
+use roster::Roster;
 
 /// One run of a room.
 #[derive(Debug)]
 pub struct Meeting {
     config: MeetingConfig,
-    started_at: Timestamp,
+    opened_at: Timestamp,
+    /// When the first participant came in.
+    first_in: Option<Timestamp>,
     roster: Roster,
+    queue: Queue,
     chat: Chat,
-    /// Who was put out, newest last, at most [`REMOVED`]: their secrets open nothing.
-    removed: VecDeque<ParticipantId>,
+    turned_away: TurnedAway,
     speaker: Option<ParticipantId>,
     /// When the longest duration is reached.
     longest: Option<Instant>,
-    /// When an empty meeting ends; `None` while somebody is here.
+    /// When an empty meeting ends; `None` while somebody is here or waits.
     empty_until: Option<Instant>,
     ended: Option<EndReason>,
     outputs: VecDeque<Output>,
+}
+
+/// Somebody who came and is not gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visitor<'a> {
+    /// In the meeting.
+    Here(&'a Participant),
+    /// In the lobby.
+    Waiting(&'a Waiting),
 }
 
 impl Meeting {
@@ -72,10 +87,12 @@ impl Meeting {
     #[must_use]
     pub fn new(config: MeetingConfig, now: Now) -> Self {
         Self {
-            started_at: now.wall,
+            opened_at: now.wall,
+            first_in: None,
             roster: Roster::default(),
+            queue: Queue::default(),
             chat: Chat::default(),
-            removed: VecDeque::new(),
+            turned_away: TurnedAway::default(),
             speaker: None,
             longest: now.mono.checked_add(config.limits.max_duration),
             empty_until: Some(now.mono + config.limits.grace),
@@ -97,9 +114,15 @@ impl Meeting {
         if self.ended.is_some() {
             return Err(Refusal::MeetingEnded);
         }
+        self.take(now, input)?;
+        self.settle_lobby(now);
+        Ok(())
+    }
+
+    fn take(&mut self, now: Now, input: Input) -> Result<(), Refusal> {
         match input {
-            Input::Join { participant, name, secret, via } => {
-                self.join(now, participant, &name, (secret, via))
+            Input::Join { participant: id, name, secret, via, standing } => {
+                self.join(now, Newcomer { id, name, secret, via, standing })
             }
             Input::Attach { participant, secret, connection, resume_from } => {
                 self.attach(now, participant, &secret, (connection, resume_from))
@@ -109,6 +132,10 @@ impl Meeting {
                 self.command(now, connection, request, &command)
             }
             Input::Media(fact) => self.media(now, fact),
+            Input::SetOptions(options) => {
+                self.apply(Effect::Options(options), now);
+                Ok(())
+            }
             Input::End { by: EndBy::Api | EndBy::Operator } => {
                 self.end(EndReason::Operator);
                 Ok(())
@@ -128,6 +155,10 @@ impl Meeting {
             // Whoever is lost has had the grace already, so an empty meeting does not wait again.
             self.depart(who, LeftReason::Lost, now.mono);
         }
+        for who in self.queue.due(now.mono) {
+            self.dismiss(who, Goodbye::Unknown, now.mono);
+        }
+        self.settle_lobby(now);
         if self.empty_until.is_some_and(|at| at <= now.mono) {
             self.end(EndReason::Empty);
         }
@@ -144,7 +175,8 @@ impl Meeting {
         if self.ended.is_some() {
             return None;
         }
-        [self.longest, self.empty_until, self.roster.timeout()].into_iter().flatten().min()
+        let people = [self.roster.timeout(), self.queue.timeout()];
+        [self.longest, self.empty_until].into_iter().chain(people).flatten().min()
     }
 
     /// Which meeting.
@@ -153,10 +185,16 @@ impl Meeting {
         self.config.id
     }
 
-    /// When it began.
+    /// When the first came in; before that, when it was opened.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {
-        self.started_at
+        self.first_in.unwrap_or(self.opened_at)
+    }
+
+    /// The options as now in force.
+    #[must_use]
+    pub fn options(&self) -> RoomOptions {
+        self.config.options
     }
 
     /// Why it is over, if it is.
@@ -176,7 +214,25 @@ impl Meeting {
         self.roster.get(id).map(|member| &member.participant)
     }
 
-    /// How many are here.
+    /// Who waits in the lobby, longest first.
+    pub fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        self.queue.iter()
+    }
+
+    /// Somebody who is here or waits.
+    #[must_use]
+    pub fn visitor(&self, id: ParticipantId) -> Option<Visitor<'_>> {
+        let waiting = || self.queue.get(id).map(Visitor::Waiting);
+        self.participant(id).map(Visitor::Here).or_else(waiting)
+    }
+
+    /// Why somebody cannot come back, if they were put out or turned away.
+    #[must_use]
+    pub fn turned_away(&self, id: ParticipantId) -> Option<&Refusal> {
+        self.turned_away.get(id)
+    }
+
+    /// How many are here; who waits does not count.
     #[must_use]
     pub fn count(&self) -> usize {
         self.roster.len()
@@ -188,112 +244,27 @@ impl Meeting {
         self.speaker
     }
 
-    /// Finds a participant who proves to be one: for a reload, or a new media token.
+    /// Finds somebody who proves to be who they say: for a reload, or a new media token.
     ///
     /// # Errors
-    /// [`Refusal::Removed`], [`Refusal::ParticipantUnknown`] (left or lost, too),
-    /// [`Refusal::SecretWrong`].
-    pub fn authenticate(
-        &self,
-        id: ParticipantId,
-        secret: &Secret,
-    ) -> Result<&Participant, Refusal> {
-        if self.removed.contains(&id) {
-            return Err(Refusal::Removed);
+    /// [`Refusal::Removed`], [`Refusal::Denied`], [`Refusal::ParticipantUnknown`] (left or lost,
+    /// too), [`Refusal::SecretWrong`].
+    pub fn authenticate(&self, id: ParticipantId, secret: &Secret) -> Result<Visitor<'_>, Refusal> {
+        if let Some(refusal) = self.turned_away.get(id) {
+            return Err(refusal.clone());
         }
-        let member = self.roster.get(id).ok_or(Refusal::ParticipantUnknown)?;
+        let Some(member) = self.roster.get(id) else {
+            return self.queue.authenticate(id, secret).map(Visitor::Waiting);
+        };
         if !member.secret.matches(secret) {
             return Err(Refusal::SecretWrong);
         }
-        Ok(&member.participant)
+        Ok(Visitor::Here(&member.participant))
     }
 }
 
-/// Inputs.
+/// Inputs of those who are here.
 impl Meeting {
-    fn join(
-        &mut self,
-        now: Now,
-        id: ParticipantId,
-        name: &Pii<String>,
-        (secret, via): (Secret, Via),
-    ) -> Result<(), Refusal> {
-        let limits = &self.config.limits;
-        if self.roster.get(id).is_some() || self.removed.contains(&id) {
-            return Err(Refusal::ParticipantTaken);
-        }
-        let name = text::name(name.reveal(), limits.name_chars)
-            .map_err(|_| Refusal::NameInvalid { limit: limits.name_chars })?;
-        if self.roster.len() >= limits.participants {
-            return Err(Refusal::MeetingFull { limit: limits.participants });
-        }
-        let Policy::FirstJoinerModerates = self.config.policy;
-        let leads = via == Via::Web && self.roster.leaders() == 0;
-        let participant = Participant {
-            id,
-            name: Pii::new(name),
-            role: if leads { Role::Moderator } else { Role::Viewer },
-            presence: Presence::Joining,
-            joined_at: now.wall,
-            hand: false,
-            microphone: Microphone::Off,
-            camera: Camera::Off,
-            screen: false,
-        };
-        let member = Member {
-            participant: participant.clone(),
-            secret,
-            via,
-            log: Log::default(),
-            connection: None,
-            media: false,
-            leaves_at: Some(now.mono + limits.grace),
-            chat_rate: TokenBucket::new(limits.chat_burst, limits.chat_interval),
-            command_rate: TokenBucket::new(limits.command_burst, limits.command_interval),
-        };
-        self.broadcast(Event::ParticipantJoined(ParticipantJoined { participant }));
-        self.roster.add(member);
-        self.empty_until = None;
-        Ok(())
-    }
-
-    fn attach(
-        &mut self,
-        now: Now,
-        id: ParticipantId,
-        secret: &Secret,
-        (connection, resume_from): (ConnectionId, Option<u64>),
-    ) -> Result<(), Refusal> {
-        self.authenticate(id, secret)?;
-        if self.roster.connected(connection).is_some() {
-            return Err(Refusal::ConnectionTaken);
-        }
-        let member = self.roster.get_mut(id).ok_or(Refusal::ParticipantUnknown)?;
-        if let Some(old) = member.connection.take() {
-            self.goodbye(old, Goodbye::Replaced);
-        }
-        // The others hear of it now; the newcomer's own copy comes with what it missed.
-        let member = self.roster.get_mut(id).ok_or(Refusal::ParticipantUnknown)?;
-        member.connection = Some(connection);
-        let changed = member.settle(now.mono + self.config.limits.grace).then(|| member.changed());
-        member.connection = None;
-        if let Some(event) = changed {
-            self.broadcast(event);
-        }
-        self.greet(id, connection, resume_from);
-        Ok(())
-    }
-
-    fn detach(&mut self, now: Now, connection: ConnectionId) {
-        let grace_ends = now.mono + self.config.limits.grace;
-        let Some(member) = self.roster.connected_mut(connection) else { return };
-        member.connection = None;
-        if member.settle(grace_ends) {
-            let event = member.changed();
-            self.broadcast(event);
-        }
-    }
-
     fn command(
         &mut self,
         now: Now,
@@ -301,6 +272,9 @@ impl Meeting {
         request: u32,
         command: &Command,
     ) -> Result<(), Refusal> {
+        if let Some(who) = self.queue.connected(connection) {
+            return self.waiting_command(now, (who, connection), request, command);
+        }
         let member = self.roster.connected_mut(connection).ok_or(Refusal::ConnectionUnknown)?;
         let by = member.participant.id;
         let action = command.action();
@@ -315,6 +289,10 @@ impl Meeting {
             Command::MuteAll => moderation::mute_all(&self.roster, by),
             Command::Remove(c) => moderation::remove(&self.roster, by, *c)?,
             Command::SetRole(c) => moderation::set_role(&mut self.roster, *c)?,
+            Command::Admit(c) => self.admit(*c)?,
+            Command::AdmitAll => self.admit_all()?,
+            Command::Deny(c) => self.deny(*c)?,
+            Command::SetLobby(c) => self.set_lobby(*c),
             Command::Leave => Effect::Depart { who: by, reason: LeftReason::Left },
             Command::End => Effect::End(EndReason::Moderator),
         };
@@ -323,18 +301,20 @@ impl Meeting {
             let _taken = member.command_rate.take(now.mono);
         }
         self.send(connection, ServerMessage::Done { request });
-        self.apply(effect, now.mono);
+        self.apply(effect, now);
         Ok(())
     }
 
     fn media(&mut self, now: Now, fact: Fact) -> Result<(), Refusal> {
         let grace_ends = now.mono + self.config.limits.grace;
         let member = self.roster.get_mut(fact.participant()).ok_or(Refusal::ParticipantUnknown)?;
+        let order = media::start_muted(member, self.config.options, fact);
         let effect = media::note(member, fact, grace_ends);
         if let Fact::Speaking { participant, speaking: true } = fact {
             self.speaker = Some(participant);
         }
-        self.apply(effect, now.mono);
+        self.apply(effect, now);
+        self.outputs.extend(order.map(Output::Media));
         Ok(())
     }
 }

@@ -75,5 +75,5 @@ pub(super) fn set_role(roster: &mut Roster, command: SetRole) -> Result<Effect, 
         return Err(Refusal::LastModerator);
     }
     target.participant.role = command.role;
-    Ok(Effect::Broadcast(target.changed()))
+    Ok(Effect::RoleChanged(command.participant))
 }

@@ -18,6 +18,12 @@ pub enum Refusal {
         /// How many it takes.
         limit: usize,
     },
+    /// As many people wait as the lobby takes.
+    #[error("the lobby is full ({limit} people)")]
+    LobbyFull {
+        /// How many it takes.
+        limit: usize,
+    },
     /// The meeting is over.
     #[error("the meeting has ended")]
     MeetingEnded,
@@ -39,6 +45,12 @@ pub enum Refusal {
     /// A moderator put this participant out.
     #[error("the participant was removed")]
     Removed,
+    /// A moderator turned this person away.
+    #[error("the person was turned away")]
+    Denied,
+    /// Whoever waits can do nothing but leave.
+    #[error("the person is still in the lobby")]
+    StillWaiting,
     /// The connection already belongs to a participant.
     #[error("the connection is already attached")]
     ConnectionTaken,
@@ -80,12 +92,15 @@ impl Refusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::MeetingFull { .. } => "meeting_full",
+            Self::LobbyFull { .. } => "lobby_full",
             Self::MeetingEnded => "meeting_ended",
             Self::NameInvalid { .. } => "name_invalid",
             Self::ParticipantTaken => "participant_taken",
             Self::ParticipantUnknown => "participant_unknown",
             Self::SecretWrong => "secret_wrong",
             Self::Removed => "removed",
+            Self::Denied => "denied",
+            Self::StillWaiting => "still_waiting",
             Self::ConnectionTaken => "connection_taken",
             Self::ConnectionUnknown => "connection_unknown",
             Self::NotAllowed { .. } => "not_allowed",
@@ -102,6 +117,7 @@ impl Refusal {
     pub const fn goodbye(&self) -> Goodbye {
         match self {
             Self::Removed => Goodbye::Removed,
+            Self::Denied => Goodbye::Denied,
             Self::MeetingEnded => Goodbye::Ended,
             _ => Goodbye::Unknown,
         }

@@ -1,8 +1,9 @@
 //! Who is here: the people of a meeting in the order they came.
 //!
 //! A participant is present while its meeting websocket or its media lives, and a grace longer.
-//! Somebody who can act leads the meeting whenever such a person is here: the first, and when the
-//! last moderator goes, whoever has been here longest (before others, those with a connection).
+//! In a meeting of no owner's, somebody who can act leads whenever such a person is here: the first,
+//! and when the last moderator goes, whoever has been here longest (before others, those with a
+//! connection).
 
 use std::time::Instant;
 
@@ -133,6 +134,8 @@ pub(super) struct Member {
     pub(super) leaves_at: Option<Instant>,
     pub(super) chat_rate: TokenBucket,
     pub(super) command_rate: TokenBucket,
+    /// Whether the microphone was published before.
+    pub(super) has_spoken: bool,
 }
 
 impl Member {
@@ -179,8 +182,8 @@ impl Roster {
         std::mem::take(&mut self.members)
     }
 
-    /// Makes somebody moderator if nobody leads and somebody can.
-    pub(super) fn promote(&mut self) -> Option<Event> {
+    /// Makes somebody moderator if nobody leads and somebody can; whom.
+    pub(super) fn promote(&mut self) -> Option<ParticipantId> {
         if self.leaders() > 0 {
             return None;
         }
@@ -188,7 +191,7 @@ impl Roster {
         // The sort key keeps the order of coming among equals: `min_by_key` returns the first.
         let next = able.min_by_key(|m| m.participant.presence != Presence::Connected)?;
         next.participant.role = Role::Moderator;
-        Some(next.changed())
+        Some(next.participant.id)
     }
 
     pub(super) fn get_mut(&mut self, id: ParticipantId) -> Option<&mut Member> {

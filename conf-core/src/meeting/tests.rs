@@ -5,13 +5,17 @@ mod coming;
 mod ending;
 mod going;
 mod moderating;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use conf_privacy::Pii;
+
 use super::*;
 use crate::limits::Limits;
-use crate::role::Action;
+use crate::role::{Action, Role};
+use crate::wire::Event;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -31,9 +35,12 @@ fn scene() -> Scene {
 }
 
 fn scene_with(limits: Limits) -> Scene {
+    scene_of(Policy::FirstJoinerModerates, RoomOptions::default(), limits)
+}
+
+fn scene_of(policy: Policy, options: RoomOptions, limits: Limits) -> Scene {
     let now = start();
-    let policy = Policy::FirstJoinerModerates;
-    let config = MeetingConfig { id: MeetingId::from_u64(1), limits, policy };
+    let config = MeetingConfig { id: MeetingId::from_u64(1), limits, policy, options };
     Scene { meeting: Meeting::new(config, now), now }
 }
 
@@ -47,10 +54,13 @@ fn secret(number: u64) -> Secret {
 
 impl Scene {
     fn join(&mut self, number: u64) -> Result<(), Refusal> {
+        self.join_as(number, Standing::Guest, Via::Web)
+    }
+
+    fn join_as(&mut self, number: u64, standing: Standing, via: Via) -> Result<(), Refusal> {
+        let (participant, secret) = (id(number), secret(number));
         let name = Pii::new(format!("Person {number}"));
-        let secret = secret(number);
-        let join = Input::Join { participant: id(number), name, secret, via: Via::Web };
-        self.meeting.handle(self.now, join)
+        self.meeting.handle(self.now, Input::Join { participant, name, secret, via, standing })
     }
 
     /// Connection numbers are participant numbers unless a test says otherwise.
@@ -142,7 +152,7 @@ fn event(sequence: u64, event: Event) -> ServerMessage {
 fn nothing_personal_prints_with_a_meeting() {
     let mut scene = scene().people(1..=2);
     scene.say(1, "confidential").unwrap();
-    let printed = format!("{:?} {:?}", scene.meeting, scene.meeting.snapshot());
+    let printed = format!("{:?} {:?}", scene.meeting, scene.meeting.snapshot(id(1)));
     for personal in ["Person", "confidential", "secret-of"] {
         assert!(!printed.contains(personal), "{personal}");
     }

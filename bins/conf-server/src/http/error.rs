@@ -37,6 +37,8 @@ pub(crate) enum ApiError {
     RoomUnknown,
     #[error("the meeting is full ({limit} participants)")]
     MeetingFull { limit: usize },
+    #[error("the lobby is full ({limit} people)")]
+    LobbyFull { limit: usize },
     #[error("this server runs as many meetings as it takes ({limit})")]
     TooManyMeetings { limit: usize },
     #[error("a name has 1 to {limit} visible characters")]
@@ -73,6 +75,7 @@ impl ApiError {
         match self {
             Self::RoomUnknown => "room_unknown",
             Self::MeetingFull { .. } => "meeting_full",
+            Self::LobbyFull { .. } => "lobby_full",
             Self::TooManyMeetings { .. } => "too_many_meetings",
             Self::NameInvalid { .. } => "name_invalid",
             Self::SecretWrong => "secret_wrong",
@@ -93,7 +96,7 @@ impl ApiError {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::RoomUnknown | Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MeetingFull { .. } => StatusCode::CONFLICT,
+            Self::MeetingFull { .. } | Self::LobbyFull { .. } => StatusCode::CONFLICT,
             Self::TooManyMeetings { .. } | Self::TooManySockets { .. } | Self::Unavailable => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
@@ -113,6 +116,7 @@ impl ApiError {
     const fn limit(self) -> Option<usize> {
         match self {
             Self::MeetingFull { limit }
+            | Self::LobbyFull { limit }
             | Self::TooManyMeetings { limit }
             | Self::TooManySockets { limit }
             | Self::NameInvalid { limit }

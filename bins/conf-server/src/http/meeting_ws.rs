@@ -166,6 +166,7 @@ const fn word(reason: Goodbye) -> &'static str {
     match reason {
         Goodbye::Ended => "hello_after_end",
         Goodbye::Removed => "hello_of_removed",
+        Goodbye::Denied => "hello_of_denied",
         Goodbye::Version => "hello_of_other_version",
         Goodbye::Unknown | Goodbye::Left | Goodbye::Replaced | Goodbye::TooSlow => "hello_unknown",
     }

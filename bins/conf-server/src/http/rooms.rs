@@ -5,7 +5,6 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use conf_core::meeting::Participant;
 use conf_core::{ParticipantId, Refusal, Role, Room, RoomCode, Secret};
 use conf_media::signal::livekit::Identity;
 use conf_media::signal::livekit::token::{Claims, Grants};
@@ -58,16 +57,21 @@ pub(super) async fn join(
             (StatusCode::OK, app.meetings.ask(&room, false, question).await?)
         }
     };
-    let Joined { participant, secret } = joined.map_err(|refusal| refused(&refusal))?;
-    let media_token = media_token(&app, code, &participant);
-    let Participant { id: participant, role, .. } = participant;
-    Ok((status, Json(Admission { participant, secret, role, media_token })).into_response())
+    let Joined { participant, secret, role } = joined.map_err(|refusal| refused(&refusal))?;
+    let admission = Admission {
+        participant,
+        secret,
+        role: role.unwrap_or(Role::Viewer),
+        waiting: role.is_none(),
+        media_token: role.map(|_| media_token(&app, code, participant)),
+    };
+    Ok((status, Json(admission)).into_response())
 }
 
 /// The token carries no name: it travels in an address, and the meeting knows the name.
-fn media_token(app: &App, code: RoomCode, participant: &Participant) -> String {
+fn media_token(app: &App, code: RoomCode, participant: ParticipantId) -> String {
     let claims = Claims {
-        identity: Identity::new(participant.id.to_string()),
+        identity: Identity::new(participant.to_string()),
         name: String::new(),
         grants: Grants::participant(code.to_string()),
         metadata: String::new(),
@@ -87,11 +91,13 @@ type Named = Result<Path<String>, PathRejection>;
 fn refused(refusal: &Refusal) -> ApiError {
     match *refusal {
         Refusal::MeetingFull { limit } => ApiError::MeetingFull { limit },
+        Refusal::LobbyFull { limit } => ApiError::LobbyFull { limit },
         Refusal::NameInvalid { limit } => ApiError::NameInvalid { limit },
         Refusal::SecretWrong => ApiError::SecretWrong,
-        Refusal::ParticipantUnknown | Refusal::Removed | Refusal::MeetingEnded => {
-            ApiError::ParticipantGone
-        }
+        Refusal::ParticipantUnknown
+        | Refusal::Removed
+        | Refusal::Denied
+        | Refusal::MeetingEnded => ApiError::ParticipantGone,
         _ => ApiError::Unavailable,
     }
 }
@@ -109,7 +115,10 @@ struct Admission {
     participant: ParticipantId,
     secret: Secret,
     role: Role,
-    media_token: String,
+    /// In the lobby: the meeting websocket says when that is over.
+    waiting: bool,
+    /// `null` in the lobby; whoever is let in comes back with participant and secret for it.
+    media_token: Option<String>,
 }
 
 /// A room's code.

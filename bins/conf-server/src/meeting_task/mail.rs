@@ -1,9 +1,9 @@
 //! What a meeting is told, and by whom.
 
 use bytes::Bytes;
-use conf_core::meeting::Participant;
+use conf_core::meeting::Visitor;
 use conf_core::wire::Request;
-use conf_core::{ParticipantId, Refusal, Secret};
+use conf_core::{ParticipantId, Refusal, Role, Secret};
 use conf_media::signal::livekit::Identity;
 use conf_media::signal::livekit::token::Claims;
 use conf_privacy::Pii;
@@ -70,8 +70,20 @@ pub(crate) type JoinRequest = livekit_protocol::JoinRequest;
 /// Who has joined.
 #[derive(Debug)]
 pub(crate) struct Joined {
-    pub(crate) participant: Participant,
+    pub(crate) participant: ParticipantId,
     pub(crate) secret: Secret,
+    /// `None`: in the lobby.
+    pub(crate) role: Option<Role>,
+}
+
+impl Joined {
+    pub(super) fn new(visitor: Visitor<'_>, secret: Secret) -> Self {
+        let (participant, role) = match visitor {
+            Visitor::Here(participant) => (participant.id, Some(participant.role)),
+            Visitor::Waiting(waiting) => (waiting.id, None),
+        };
+        Self { participant, secret, role }
+    }
 }
 
 /// Whether an identity is the id of a participant of the web client.

@@ -65,11 +65,11 @@ async fn stopping_ends_all_meetings_and_starts_none() {
 async fn a_client_that_does_not_read_is_cut_off_and_may_come_back() {
     let meetings = registry(1);
     let room = room("a");
-    let Joined { participant, secret } = join(&meetings, &room).await.unwrap();
+    let Joined { participant, secret, .. } = join(&meetings, &room).await.unwrap();
     let attach = async |frames| {
         let (outbox, outgoing) = socket::outbox(frames);
         let attach = Attach {
-            participant: participant.id,
+            participant,
             secret: secret.clone(),
             connection: random::id(),
             resume_from: Some(0),
@@ -159,12 +159,11 @@ async fn one_websocket_fills_no_inbox() {
 #[tokio::test]
 async fn the_queue_of_a_replaced_connection_is_thrown_away() {
     let meetings = registry(1);
-    let Joined { participant, secret } = join(&meetings, &room("a")).await.unwrap();
+    let Joined { participant, secret, .. } = join(&meetings, &room("a")).await.unwrap();
     let running = meetings.find(&room("a")).unwrap();
     let attach = async || {
         let (outbox, outgoing) = socket::outbox(9);
         let (connection, secret) = (random::id(), secret.clone());
-        let participant = participant.id;
         let attach = Attach { participant, secret, connection, resume_from: None, outbox };
         running.ask(|answer| Mail::Attach { attach, answer }).await.unwrap().unwrap();
         outgoing

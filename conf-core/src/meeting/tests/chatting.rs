@@ -60,7 +60,7 @@ fn the_meeting_remembers_the_last_messages_only() {
         scene.wait(SECOND);
         scene.outputs();
     }
-    let chat = scene.meeting.snapshot().chat;
+    let chat = scene.meeting.snapshot(id(1)).chat;
     assert_eq!((chat.len(), chat[0].id, chat[999].id), (1_000, 11, 1_010));
 }
 
@@ -72,6 +72,6 @@ fn the_meeting_remembers_a_megabyte_of_text_at_the_most() {
         scene.wait(SECOND);
         scene.outputs();
     }
-    let chat = scene.meeting.snapshot().chat;
+    let chat = scene.meeting.snapshot(id(1)).chat;
     assert_eq!((chat.len(), chat[130].id), (131, 200), "131 of 8,000 bytes fit a mebibyte");
 }

@@ -11,10 +11,7 @@ fn the_first_to_join_moderates_and_the_others_view() {
 #[test]
 fn whoever_comes_with_a_token_does_not_take_the_moderator_from_those_who_can_act() {
     let mut scene = scene();
-    let (participant, secret) = (id(7), secret(7));
-    let name = Pii::new("Recorder".to_owned());
-    let join = Input::Join { participant, name, secret, via: Via::Token };
-    scene.meeting.handle(scene.now, join).unwrap();
+    scene.join_as(7, Standing::Guest, Via::Token).unwrap();
     scene.join(1).unwrap();
     assert_eq!((scene.role(7), scene.role(1)), (Role::Viewer, Role::Moderator));
 }
@@ -34,7 +31,8 @@ fn a_name_is_cleaned_and_one_that_cannot_be_seen_is_refused() {
         [("\u{200b} ", Err(Refusal::NameInvalid { limit: 60 })), (" A \n b", Ok(()))]
     {
         let (name, secret) = (Pii::new(name.to_owned()), secret(1));
-        let join = Input::Join { participant: id(1), name, secret, via: Via::Web };
+        let (via, standing) = (Via::Web, Standing::Guest);
+        let join = Input::Join { participant: id(1), name, secret, via, standing };
         assert_eq!(scene.meeting.handle(scene.now, join), expected);
     }
     assert_eq!(scene.meeting.participant(id(1)).unwrap().name.reveal(), "A b");

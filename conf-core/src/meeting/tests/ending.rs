@@ -29,7 +29,7 @@ fn after_the_end_nothing_happens_and_nothing_is_left() {
     scene.detach(1);
     scene.wait(SECOND * 1_000_000);
     assert_eq!((scene.outputs(), scene.meeting.timeout()), (vec![], None));
-    let kept = scene.meeting.snapshot();
+    let kept = scene.meeting.snapshot(id(1));
     assert!(kept.chat.is_empty() && kept.participants.is_empty());
 }
 

@@ -113,9 +113,7 @@ fn a_cut_of_the_media_starts_the_grace_and_keeps_the_tracks() {
 #[test]
 fn whoever_came_with_a_token_leaves_with_the_media() {
     let mut scene = scene().people(1..=1);
-    let (name, secret) = (Pii::new("Bot".to_owned()), secret(2));
-    let join = Input::Join { participant: id(2), name, secret, via: Via::Token };
-    scene.meeting.handle(scene.now, join).unwrap();
+    scene.join_as(2, Standing::Guest, Via::Token).unwrap();
     scene.fact(Fact::Connected { participant: id(2) });
     scene.outputs();
     scene.fact(Fact::Gone { participant: id(2) });

@@ -1,6 +1,7 @@
 //! What moderators do, and hands.
 
 use super::*;
+use crate::room::Lobby;
 
 #[test]
 fn a_viewer_moderates_nothing() {
@@ -12,6 +13,10 @@ fn a_viewer_moderates_nothing() {
         (Command::MuteAll, Action::Mute),
         (Command::Remove(Remove { participant }), Action::Remove),
         (Command::SetRole(SetRole { participant: id(2), role: Role::Moderator }), Action::SetRole),
+        (Command::Admit(Admit { participant }), Action::Lobby),
+        (Command::AdmitAll, Action::Lobby),
+        (Command::Deny(Deny { participant }), Action::Lobby),
+        (Command::SetLobby(SetLobby { lobby: Lobby::Ask }), Action::Lobby),
         (Command::End, Action::End),
     ] {
         assert_eq!(scene.command(2, command), Err(Refusal::NotAllowed { action }));

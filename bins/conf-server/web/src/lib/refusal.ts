@@ -21,7 +21,11 @@ export function explain(refusal: Refusal): string {
     case 'connection_unknown':
       return t('refusal_place');
     case 'removed':
+    case 'denied':
       return t('page_removed');
+    case 'lobby_full':
+    case 'still_waiting':
+      return t('refusal_other');
     case 'not_allowed':
       return t('refusal_forbidden');
     case 'last_moderator':

@@ -2,12 +2,21 @@
 // To write it anew: UPDATE=1 cargo test -p conf-core --features ts
 
 /** Version of the protocol that `hello` carries. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /**
  * What a role may allow.
  */
-export type Action = "chat" | "raise_hand" | "mute" | "remove" | "set_role" | "end" | "leave";
+export type Action = "chat" | "raise_hand" | "mute" | "remove" | "set_role" | "lobby" | "end" | "leave";
+
+/**
+ * Lets in somebody who waits.
+ */
+export type Admit = {
+/**
+ * Whom.
+ */
+participant: ParticipantId, };
 
 /**
  * State of a camera.
@@ -56,7 +65,16 @@ export type ClientMessage = { "type": "hello" } & Hello | { "type": "command" } 
 /**
  * What a participant can ask of a meeting.
  */
-export type Command = { "type": "send_chat" } & SendChat | { "type": "raise_hand" } & RaiseHand | { "type": "mute" } & Mute | { "type": "mute_all" } | { "type": "remove" } & Remove | { "type": "set_role" } & SetRole | { "type": "leave" } | { "type": "end" };
+export type Command = { "type": "send_chat" } & SendChat | { "type": "raise_hand" } & RaiseHand | { "type": "mute" } & Mute | { "type": "mute_all" } | { "type": "remove" } & Remove | { "type": "set_role" } & SetRole | { "type": "admit" } & Admit | { "type": "admit_all" } | { "type": "deny" } & Deny | { "type": "set_lobby" } & SetLobby | { "type": "leave" } | { "type": "end" };
+
+/**
+ * Turns away somebody who waits.
+ */
+export type Deny = {
+/**
+ * Whom.
+ */
+participant: ParticipantId, };
 
 /**
  * Why a meeting ended.
@@ -66,12 +84,12 @@ export type EndReason = "moderator" | "empty" | "operator" | "too_long";
 /**
  * What happened in a meeting.
  */
-export type Event = { "type": "participant_joined" } & ParticipantJoined | { "type": "participant_changed" } & ParticipantChanged | { "type": "participant_left" } & ParticipantLeft | { "type": "chat" } & ChatSent | { "type": "muted_by" } & MutedBy | { "type": "meeting_ended" } & MeetingEnded;
+export type Event = { "type": "participant_joined" } & ParticipantJoined | { "type": "participant_changed" } & ParticipantChanged | { "type": "participant_left" } & ParticipantLeft | { "type": "chat" } & ChatSent | { "type": "muted_by" } & MutedBy | { "type": "waiting_added" } & WaitingAdded | { "type": "waiting_removed" } & WaitingRemoved | { "type": "options_changed" } & OptionsChanged | { "type": "meeting_ended" } & MeetingEnded;
 
 /**
  * Why the connection ends.
  */
-export type Goodbye = "ended" | "removed" | "left" | "replaced" | "unknown" | "version" | "too_slow";
+export type Goodbye = "ended" | "removed" | "denied" | "left" | "replaced" | "unknown" | "version" | "too_slow";
 
 /**
  * Who the client is.
@@ -125,6 +143,11 @@ name_chars: number,
 chat_history: number, };
 
 /**
+ * Whether those who come wait until a moderator lets them in.
+ */
+export type Lobby = "off" | "ask";
+
+/**
  * The meeting is over.
  */
 export type MeetingEnded = {
@@ -149,7 +172,11 @@ id: MeetingId,
 /**
  * When it began.
  */
-started_at: string, };
+started_at: string,
+/**
+ * As now in force.
+ */
+options: RoomOptions, };
 
 /**
  * State of a microphone.
@@ -173,6 +200,15 @@ export type MutedBy = {
  * Who did it.
  */
 participant: ParticipantId, };
+
+/**
+ * The options of the meeting are others now.
+ */
+export type OptionsChanged = {
+/**
+ * All of them.
+ */
+options: RoomOptions, };
 
 /**
  * One person's visit, as everybody in the meeting sees it.
@@ -273,11 +309,15 @@ export type Refusal = { "type": "meeting_full",
 /**
  * How many it takes.
  */
+limit: number, } | { "type": "lobby_full",
+/**
+ * How many it takes.
+ */
 limit: number, } | { "type": "meeting_ended" } | { "type": "name_invalid",
 /**
  * Characters that fit.
  */
-limit: number, } | { "type": "participant_taken" } | { "type": "participant_unknown" } | { "type": "secret_wrong" } | { "type": "removed" } | { "type": "connection_taken" } | { "type": "connection_unknown" } | { "type": "not_allowed",
+limit: number, } | { "type": "participant_taken" } | { "type": "participant_unknown" } | { "type": "secret_wrong" } | { "type": "removed" } | { "type": "denied" } | { "type": "still_waiting" } | { "type": "connection_taken" } | { "type": "connection_unknown" } | { "type": "not_allowed",
 /**
  * What was asked.
  */
@@ -319,6 +359,23 @@ command: Command, };
 export type Role = "moderator" | "viewer";
 
 /**
+ * How the meetings of a room begin.
+ */
+export type RoomOptions = {
+/**
+ * Viewers are muted when they first switch their microphone on.
+ */
+mute_on_start: boolean,
+/**
+ * Who has to wait.
+ */
+lobby: Lobby,
+/**
+ * Who must be there first.
+ */
+start: Start, };
+
+/**
  * A random text that one participant's client keeps; 16 to 128 visible ASCII characters.
  *
  * Prints as `…`, and is compared in a time that does not depend on where two texts differ.
@@ -337,7 +394,15 @@ text: string, };
 /**
  * What a client receives.
  */
-export type ServerMessage = { "type": "welcome" } & Welcome | { "type": "resumed",
+export type ServerMessage = { "type": "waiting",
+/**
+ * Place in the queue; 1 is next.
+ */
+position: number,
+/**
+ * What for.
+ */
+reason: WaitReason, } | { "type": "welcome" } & Welcome | { "type": "resumed",
 /**
  * The number the client gave.
  */
@@ -366,6 +431,15 @@ refusal: Refusal, } | { "type": "pong" } | { "type": "goodbye",
  * Why.
  */
 reason: Goodbye, };
+
+/**
+ * Switches the lobby of this meeting on or off. Off lets all in.
+ */
+export type SetLobby = {
+/**
+ * What it becomes.
+ */
+lobby: Lobby, };
 
 /**
  * Makes somebody moderator or viewer.
@@ -397,9 +471,59 @@ limits: Limits,
  */
 participants: Array<Participant>,
 /**
+ * Who waits, longest first; only moderators are told.
+ */
+waiting: Array<Waiting>,
+/**
  * What was written, oldest first.
  */
 chat: Array<ChatMessage>, };
+
+/**
+ * Who begins a meeting.
+ */
+export type Start = "anyone" | "owner";
+
+/**
+ * Why somebody waits.
+ */
+export type WaitReason = "lobby" | "not_started";
+
+/**
+ * Somebody who waits, as moderators see it.
+ */
+export type Waiting = {
+/**
+ * Who; the same when they are let in.
+ */
+id: ParticipantId,
+/**
+ * The name they gave.
+ */
+name: string,
+/**
+ * When they came.
+ */
+since: string, };
+
+/**
+ * Somebody waits, behind all who waited before. A participant who becomes moderator is told of
+ * each who waits; one who becomes viewer is told no more, and forgets the list.
+ */
+export type WaitingAdded = {
+/**
+ * Who.
+ */
+waiting: Waiting, };
+
+/**
+ * Somebody waits no more: let in, turned away, or gone.
+ */
+export type WaitingRemoved = {
+/**
+ * Who.
+ */
+id: ParticipantId, };
 
 /**
  * The state of the meeting for one participant.
