@@ -43,6 +43,12 @@ impl TokenBucket {
             _ => Ok(()),
         }
     }
+
+    /// Whether nothing was taken lately.
+    #[must_use]
+    pub fn is_full(&self, now: Instant) -> bool {
+        self.full_at.is_none_or(|at| at <= now)
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +88,9 @@ mod tests {
     fn a_rested_bucket_holds_the_burst_and_not_more() {
         let (mut bucket, now) = (TokenBucket::new(2, SECOND), start());
         bucket.take(now).unwrap();
+        assert!(!bucket.is_full(now));
         let later = now + SECOND * 3_600;
+        assert!(bucket.is_full(later));
         bucket.take(later).unwrap();
         bucket.take(later).unwrap();
         bucket.take(later).unwrap_err();

@@ -16,6 +16,7 @@ mod media;
 mod meeting_task;
 mod meetings;
 mod metrics;
+mod password;
 mod ports;
 mod random;
 pub mod secrets;

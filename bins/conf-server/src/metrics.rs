@@ -19,7 +19,18 @@ pub(crate) struct Metrics {
     pub(crate) signal_sockets: AtomicU64,
     pub(crate) too_slow: AtomicU64,
     pub(crate) events_lost: AtomicU64,
+    pub(crate) password_hashes: AtomicU64,
+    pub(crate) sign_ins: SignIns,
     refusals: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// How attempts to sign in ended.
+#[derive(Debug, Default)]
+pub(crate) struct SignIns {
+    pub(crate) ok: AtomicU64,
+    pub(crate) wrong: AtomicU64,
+    /// Not answered: more waited than the server takes.
+    pub(crate) busy: AtomicU64,
 }
 
 impl Metrics {
@@ -43,8 +54,15 @@ impl Metrics {
             ("joins_total", "counter", &self.joins),
             ("websockets_too_slow_total", "counter", &self.too_slow),
             ("media_events_lost_total", "counter", &self.events_lost),
+            ("password_hashes_total", "counter", &self.password_hashes),
         ] {
             write_one(&mut page, &format!("conf_{name}"), kind, value.load(Ordering::Relaxed));
+        }
+        let SignIns { ok, wrong, busy } = &self.sign_ins;
+        let _ = writeln!(page, "# TYPE conf_sign_ins_total counter");
+        for (outcome, count) in [("ok", ok), ("wrong", wrong), ("busy", busy)] {
+            let count = count.load(Ordering::Relaxed);
+            let _ = writeln!(page, "conf_sign_ins_total{{outcome=\"{outcome}\"}} {count}");
         }
         let _ = writeln!(page, "# TYPE conf_refusals_total counter");
         if let Ok(refusals) = self.refusals.lock() {

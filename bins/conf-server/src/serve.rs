@@ -136,8 +136,8 @@ impl Server {
             https: config.is_https(),
             public_url: config.public_url,
             trusted_proxies: config.trusted_proxies,
-            joins: Throttle::new(clock::mono(), JOINS),
-            connections: Throttle::new(clock::mono(), CONNECTIONS),
+            joins: Throttle::new(JOINS),
+            connections: Throttle::new(CONNECTIONS),
             places: Arc::clone(&places),
             stopping: stopping.clone(),
         };

@@ -1,6 +1,6 @@
 //! Where a request comes from; only for the throttle, never logged.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
@@ -25,14 +25,19 @@ impl Client {
     }
 }
 
-/// The place of an address in a table of fixed size. IPv6 counts by /64, the size of a household.
-pub(super) fn slot(key: &RandomState, address: IpAddr, slots: usize) -> usize {
-    let network = match address.to_canonical() {
+/// What counts as one client: an IPv4 address, or the /64 of an IPv6 address, the size of a
+/// household.
+pub(super) fn network(address: IpAddr) -> u128 {
+    match address.to_canonical() {
         IpAddr::V4(ip) => u128::from(ip.to_bits()),
         IpAddr::V6(ip) => ip.to_bits() & !u128::from(u64::MAX),
-    };
+    }
+}
+
+/// The place of something in a table of fixed size.
+pub(super) fn slot(key: &RandomState, what: impl Hash, slots: usize) -> usize {
     let size = u64::try_from(slots.max(1)).unwrap_or(u64::MAX);
-    usize::try_from(key.hash_one(network) % size).unwrap_or(0)
+    usize::try_from(key.hash_one(what) % size).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -149,7 +149,7 @@ impl Crowd {
     }
 
     fn enter(crowd: &Arc<Self>, address: IpAddr) -> Option<One> {
-        let index = client::slot(&crowd.key, address, crowd.counts.len());
+        let index = client::slot(&crowd.key, client::network(address), crowd.counts.len());
         let before = crowd.counts.get(index)?.fetch_add(1, Ordering::Relaxed);
         Some(One { crowd: Arc::clone(crowd), index, fits: before < crowd.most })
     }
@@ -220,7 +220,7 @@ mod tests {
         first.shutdown().await.unwrap();
         let mut rest = Vec::new();
         first.read_to_end(&mut rest).await.unwrap();
-        let index = client::slot(&crowd.key, [127, 0, 0, 1].into(), ADDRESSES);
+        let index = client::slot(&crowd.key, client::network([127, 0, 0, 1].into()), ADDRESSES);
         while crowd.counts[index].load(Ordering::Relaxed) > 1 {
             tokio::task::yield_now().await;
         }

@@ -1,14 +1,17 @@
-//! How often one address, and all together, may ask for something.
+//! How often one client, and all together, may ask for something.
 //!
-//! Addresses are hashed with a key of this process into a table of fixed size; none is stored, so
-//! none can be logged, and strangers cannot make the table grow. IPv6 counts by /64, the size of
-//! one household. When all together ask too much, only addresses that asked within the last minute
-//! are refused: a flood from some does not lock out the others.
+//! Clients (addresses, or an address with the account it asks for) are hashed with a key of this
+//! process into a table of fixed size; none is stored, so none can be logged, and strangers cannot
+//! make the table grow. An account is never limited by itself: then anybody could lock its owner
+//! out. When all together ask too much, only clients that asked lately are refused: a flood from
+//! some does not lock out the others.
 
-use std::hash::RandomState;
+use std::hash::{Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use conf_core::TokenBucket;
 
 use super::client;
 
@@ -19,17 +22,17 @@ pub(crate) struct Rate {
     interval: Duration,
 }
 
-/// What one address may ask, and all together.
+/// What one client may ask, and all together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
-    address: Rate,
+    client: Rate,
     all: Rate,
 }
 
 /// New participants. A school class behind one address joins at once; after that one each half
 /// second.
 pub(crate) const JOINS: Rates = Rates {
-    address: Rate { burst: 120, interval: Duration::from_millis(500) },
+    client: Rate { burst: 120, interval: Duration::from_millis(500) },
     all: Rate { burst: 2_000, interval: Duration::from_millis(5) },
 };
 
@@ -37,75 +40,80 @@ pub(crate) const JOINS: Rates = Rates {
 /// both websockets at once when its line was cut: nobody may be lost by waiting longer than the
 /// grace.
 pub(crate) const CONNECTIONS: Rates = Rates {
-    address: Rate { burst: 1_000, interval: Duration::from_millis(20) },
+    client: Rate { burst: 1_000, interval: Duration::from_millis(20) },
     all: Rate { burst: 16_000, interval: Duration::from_millis(1) },
 };
 
-/// Token buckets by address, and one for all.
+/// Passwords and one-time links tried from one address. A class behind one address signs in at
+/// once.
+pub(crate) const SIGN_INS: Rates = Rates {
+    client: Rate { burst: 120, interval: Duration::from_secs(1) },
+    all: Rate { burst: 2_000, interval: Duration::from_millis(5) },
+};
+
+/// Passwords tried from one address for one account.
+pub(crate) const GUESSES: Rates =
+    Rates { client: Rate { burst: 10, interval: Duration::from_secs(10) }, all: SIGN_INS.all };
+
+/// Token buckets by client, and one for all.
 #[derive(Debug)]
 pub(crate) struct Throttle {
-    rates: Rates,
     key: RandomState,
     buckets: Mutex<Buckets>,
 }
 
 #[derive(Debug)]
 struct Buckets {
-    begin: Instant,
-    all: Bucket,
-    addresses: Vec<Bucket>,
-}
-
-/// When a bucket will be full again, as time since the start. 0: it is full.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    full_at: Duration,
+    all: TokenBucket,
+    clients: Vec<TokenBucket>,
 }
 
 impl Throttle {
     /// Nobody asked yet.
-    pub(crate) fn new(now: Instant, rates: Rates) -> Self {
-        let addresses = vec![Bucket::default(); ADDRESSES];
-        let buckets = Buckets { begin: now, all: Bucket::default(), addresses };
-        Self { rates, key: RandomState::new(), buckets: Mutex::new(buckets) }
+    pub(crate) fn new(rates: Rates) -> Self {
+        let bucket = |rate: Rate| TokenBucket::new(rate.burst, rate.interval);
+        let clients = vec![bucket(rates.client); CLIENTS];
+        let buckets = Buckets { all: bucket(rates.all), clients };
+        Self { key: RandomState::new(), buckets: Mutex::new(buckets) }
     }
 
-    /// Takes one request.
+    /// Takes one request of an address.
     ///
     /// # Errors
     /// How long to wait until the next one is taken.
     pub(crate) fn take(&self, now: Instant, address: IpAddr) -> Result<(), Duration> {
-        let index = client::slot(&self.key, address, ADDRESSES);
+        self.take_of(now, client::network(address))
+    }
+
+    /// Takes one request of an address that is about something, such as an account.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub(crate) fn take_about(
+        &self,
+        now: Instant,
+        address: IpAddr,
+        about: &str,
+    ) -> Result<(), Duration> {
+        self.take_of(now, (client::network(address), about))
+    }
+
+    fn take_of(&self, now: Instant, client: impl Hash) -> Result<(), Duration> {
+        let index = client::slot(&self.key, client, CLIENTS);
         let Ok(mut buckets) = self.buckets.lock() else { return Ok(()) };
-        let now = now.saturating_duration_since(buckets.begin);
-        let Buckets { all, addresses, .. } = &mut *buckets;
-        let Some(own) = addresses.get_mut(index) else { return Ok(()) };
-        let recently = own.full_at > now;
-        own.wait(now, self.rates.address)?;
-        if recently {
-            all.wait(now, self.rates.all)?;
+        let Buckets { all, clients } = &mut *buckets;
+        let Some(own) = clients.get_mut(index) else { return Ok(()) };
+        own.check(now)?;
+        if !own.is_full(now) {
+            all.check(now)?;
         }
-        own.put(now, self.rates.address);
-        all.put(now, self.rates.all);
+        own.take(now)?;
+        let _beyond_all = all.take(now);
         Ok(())
     }
 }
 
-impl Bucket {
-    fn wait(self, now: Duration, Rate { burst, interval }: Rate) -> Result<(), Duration> {
-        let debt = self.full_at.saturating_sub(now) + interval;
-        match debt.checked_sub(interval * burst) {
-            Some(wait) if !wait.is_zero() => Err(wait),
-            _ => Ok(()),
-        }
-    }
-
-    fn put(&mut self, now: Duration, rate: Rate) {
-        self.full_at = self.full_at.max(now) + rate.interval;
-    }
-}
-
-const ADDRESSES: usize = 16_384;
+const CLIENTS: usize = 16_384;
 
 #[cfg(test)]
 mod tests {
@@ -117,18 +125,18 @@ mod tests {
 
     fn start() -> (Throttle, Instant) {
         let now = crate::clock::mono();
-        (Throttle::new(now, JOINS), now)
+        (Throttle::new(JOINS), now)
     }
 
     #[test]
     fn an_address_that_asks_too_often_waits_and_others_do_not() {
         let (throttle, now) = start();
-        for _ in 0..JOINS.address.burst {
+        for _ in 0..JOINS.client.burst {
             throttle.take(now, address(1)).unwrap();
         }
-        assert_eq!(throttle.take(now, address(1)), Err(JOINS.address.interval));
+        assert_eq!(throttle.take(now, address(1)), Err(JOINS.client.interval));
         throttle.take(now, address(2)).unwrap();
-        throttle.take(now + JOINS.address.interval, address(1)).unwrap();
+        throttle.take(now + JOINS.client.interval, address(1)).unwrap();
     }
 
     #[test]
@@ -148,7 +156,7 @@ mod tests {
     #[test]
     fn the_largest_meeting_behind_one_address_comes_back_at_once() {
         let now = crate::clock::mono();
-        let throttle = Throttle::new(now, CONNECTIONS);
+        let throttle = Throttle::new(CONNECTIONS);
         for _ in 0..1_000 {
             throttle.take(now, address(1)).unwrap();
         }
@@ -159,10 +167,22 @@ mod tests {
     fn one_household_of_ipv6_is_one_address() {
         let (throttle, now) = start();
         let host = |n: u16| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, n]);
-        for n in 0..u16::try_from(JOINS.address.burst).unwrap() {
+        for n in 0..u16::try_from(JOINS.client.burst).unwrap() {
             throttle.take(now, host(n)).unwrap();
         }
         assert!(throttle.take(now, host(9_999)).is_err());
         throttle.take(now, IpAddr::from([0x2001, 0xdb8, 0, 2, 0, 0, 0, 1])).unwrap();
+    }
+
+    #[test]
+    fn guesses_from_elsewhere_do_not_lock_the_owner_of_an_account_out() {
+        let now = crate::clock::mono();
+        let throttle = Throttle::new(GUESSES);
+        for _ in 0..GUESSES.client.burst {
+            throttle.take_about(now, address(1), "ada@example.org").unwrap();
+        }
+        throttle.take_about(now, address(1), "ada@example.org").unwrap_err();
+        throttle.take_about(now, address(1), "bob@example.org").unwrap();
+        throttle.take_about(now, address(2), "ada@example.org").unwrap();
     }
 }
