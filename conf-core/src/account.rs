@@ -49,7 +49,7 @@ pub struct Email(Pii<String>);
 /// Why a text is not an e-mail address. The text itself is not in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "an e-mail address has one @ between two parts without spaces, {SHORTEST_EMAIL} to {LONGEST_EMAIL} characters"
+    "an e-mail address has one @ between two parts without spaces, {SHORTEST_EMAIL} to {EMAIL_CHARS} characters"
 )]
 pub struct EmailError;
 
@@ -100,7 +100,7 @@ pub const SESSION_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 /// # Errors
 /// [`TextError`] if nothing visible remains, or too much.
 pub fn account_name(text: &str) -> Result<Pii<String>, TextError> {
-    text::name(text, LONGEST_NAME).map(Pii::new)
+    text::name(text, ACCOUNT_NAME_CHARS).map(Pii::new)
 }
 
 /// Whether a password may be chosen: 12 to 256 characters (Unicode scalar values), not a
@@ -145,14 +145,14 @@ impl FromStr for Email {
 
     fn from_str(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
-        if text.len() > LONGEST_EMAIL * 4 {
+        if text.len() > EMAIL_CHARS * 4 {
             return Err(EmailError);
         }
         let address = text.to_lowercase();
         let (local, domain) = address.split_once('@').ok_or(EmailError)?;
         let shaped = !local.is_empty() && !domain.is_empty() && !domain.contains('@');
         let bare = !address.chars().any(|c| c.is_control() || c.is_whitespace());
-        let fits = (SHORTEST_EMAIL..=LONGEST_EMAIL).contains(&address.chars().count());
+        let fits = (SHORTEST_EMAIL..=EMAIL_CHARS).contains(&address.chars().count());
         if !(shaped && bare && fits) {
             return Err(EmailError);
         }
@@ -206,11 +206,12 @@ fn is_repetition(chars: &[char]) -> bool {
 }
 
 const SHORTEST_EMAIL: usize = 3;
-const LONGEST_EMAIL: usize = 254;
+/// The longest e-mail address (RFC 5321, section 4.5.3.1.3).
+pub const EMAIL_CHARS: usize = 254;
 const SHORTEST_PASSWORD: usize = 12;
 const LONGEST_PASSWORD: usize = 256;
-/// The default of the longest name in a meeting, so that an account's name fits there.
-const LONGEST_NAME: usize = 60;
+/// The longest name of an account: the default of a meeting, so that it fits there.
+pub const ACCOUNT_NAME_CHARS: usize = 60;
 
 #[cfg(test)]
 mod tests {

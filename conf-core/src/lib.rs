@@ -29,7 +29,9 @@ pub use limits::Limits;
 pub use meeting::{Input, Meeting, MeetingConfig, Output, Refusal};
 pub use rate::TokenBucket;
 pub use role::{Action, Role};
-pub use room::{Lobby, Room, RoomCode, RoomCodeError, RoomOptions, Start, room_title};
+pub use room::{
+    Lobby, ROOM_TITLE_CHARS, Room, RoomCode, RoomCodeError, RoomOptions, Start, room_title,
+};
 pub use secret::{Secret, SecretError};
 pub use text::TextError;
 pub use time::Now;

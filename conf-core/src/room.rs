@@ -68,7 +68,7 @@ pub enum Start {
 /// # Errors
 /// [`TextError`] if nothing visible remains, or too much.
 pub fn room_title(text: &str) -> Result<Pii<String>, TextError> {
-    text::name(text, LONGEST_TITLE).map(Pii::new)
+    text::name(text, ROOM_TITLE_CHARS).map(Pii::new)
 }
 
 /// 96 random bits in a link, written as 16 characters of base64url (RFC 4648, section 5).
@@ -129,7 +129,8 @@ impl fmt::Debug for RoomCode {
     }
 }
 
-const LONGEST_TITLE: usize = 100;
+/// The longest title.
+pub const ROOM_TITLE_CHARS: usize = 100;
 
 #[cfg(test)]
 mod tests {

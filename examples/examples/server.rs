@@ -15,7 +15,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let server = Server::start(config).await?;
     println!("listening on {}", server.http());
-    println!("people meet at a link of {} characters", server.open_room_link().len());
+    let link = server.open_room_link().unwrap_or_default();
+    println!("people meet at a link of {} characters", link.len());
     server.stop().await;
     std::fs::remove_dir_all(folder)?;
     println!("stopped");

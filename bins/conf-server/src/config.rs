@@ -36,6 +36,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Where everything that outlives the process is kept.
     pub data_dir: PathBuf,
+    /// Whether there is a room that everybody with its link may use.
+    pub open_room: bool,
     /// The one UDP port of all media.
     pub media_listen: SocketAddr,
     /// Addresses told to browsers; port 0 stands for that of `media_listen`.
@@ -198,6 +200,7 @@ impl Draft {
             public_url: None,
             trusted_proxies: Vec::new(),
             data_dir: PathBuf::new(),
+            open_room: true,
             media_listen: nowhere,
             media_advertise: Vec::new(),
             api_keys: Vec::new(),

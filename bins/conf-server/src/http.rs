@@ -1,20 +1,28 @@
 //! Everything that is served over HTTP: routes, what they share, and the headers of every answer.
 
+mod access;
+mod accounts;
 mod assets;
 mod body;
 mod client;
+mod csrf;
 mod error;
 mod headers;
 mod health;
+mod links;
 mod listen;
+mod me;
 mod meeting_ws;
 mod origin;
 mod places;
+mod portal;
 mod privacy;
 mod redirect;
 mod rooms;
 mod rtc;
+mod session;
 mod throttle;
+mod token;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -23,7 +31,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderMap, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get, post};
+use axum::routing::{any, get, patch, post, put};
 use conf_core::{Room, RoomCode};
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
@@ -35,8 +43,10 @@ use crate::config::PublicUrl;
 use crate::meetings::Meetings;
 use crate::metrics::Metrics;
 
+pub(crate) use access::Access;
 pub(crate) use client::Client;
 pub(crate) use error::ApiError;
+pub(crate) use links::issue;
 pub(crate) use listen::{Door, serve};
 pub(crate) use places::{Place, Places};
 pub(crate) use redirect::{Redirect, redirect_router};
@@ -52,15 +62,18 @@ pub(crate) struct App {
     pub(crate) issuer: Issuer,
     pub(crate) keys: Keys,
     pub(crate) store: Arc<dyn Store>,
-    /// The room that is always there.
-    pub(crate) open_room: RoomCode,
+    /// The room that is always there, unless it is switched off.
+    pub(crate) open_room: Option<RoomCode>,
     pub(crate) limits: conf_core::Limits,
     /// Whether browsers come over TLS: cookies are `Secure` then, and HSTS is said.
     pub(crate) https: bool,
     pub(crate) public_url: Option<PublicUrl>,
+    /// Begins the links to this server; no slash at the end.
+    pub(crate) base: String,
     pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) joins: Throttle,
     pub(crate) connections: Throttle,
+    pub(crate) access: Access,
     pub(crate) places: Arc<Places>,
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -84,10 +97,12 @@ impl App {
     }
 
     fn take(&self, of: &Throttle, client: Client, headers: &HeaderMap) -> Result<(), ApiError> {
-        let address = client.origin(headers, &self.trusted_proxies);
-        let too_many = |wait: std::time::Duration| wait.as_secs() + 1;
-        of.take(clock::mono(), address)
-            .map_err(|wait| ApiError::TooManyRequests { retry_after: too_many(wait) })
+        of.take(clock::mono(), self.address(client, headers)).map_err(access::too_many)
+    }
+
+    /// Where a request comes from.
+    fn address(&self, client: Client, headers: &HeaderMap) -> IpAddr {
+        client.origin(headers, &self.trusted_proxies)
     }
 }
 
@@ -126,12 +141,32 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/meeting/ws", any(meeting_ws::upgrade))
         .route("/rtc/v1", any(rtc::upgrade))
         .merge(open)
+        .merge(of_accounts(&app))
         .fallback(assets::file)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
+        .layer(from_fn_with_state(Arc::clone(&app), csrf::guard_cookie))
         .layer(from_fn_with_state(Arc::clone(&app), origin::only_for_us))
         .layer(from_fn_with_state(Arc::clone(&app), headers::secure))
         .layer(from_fn_with_state(Arc::clone(&app.metrics), error::count))
         .with_state(app)
+}
+
+/// Signing in, one's own account and rooms, administration.
+fn of_accounts(app: &Arc<App>) -> Router<Arc<App>> {
+    let session = get(session::current).post(session::sign_in).delete(session::sign_out);
+    Router::new()
+        .route("/api/v1/session", session)
+        .route("/api/v1/links/look", post(links::look))
+        .route("/api/v1/links/use", post(links::redeem))
+        .route("/api/v1/me", patch(me::change))
+        .route("/api/v1/me/password", put(me::set_password))
+        .route("/api/v1/me/rooms", get(portal::list).post(portal::create))
+        .route("/api/v1/me/rooms/{id}", patch(portal::change).delete(portal::delete))
+        .route("/api/v1/me/rooms/{id}/code", post(portal::renew_code))
+        .route("/api/v1/accounts", get(accounts::list).post(accounts::create))
+        .route("/api/v1/accounts/{id}", patch(accounts::change).delete(accounts::delete))
+        .route("/api/v1/accounts/{id}/link", post(accounts::renew_link))
+        .layer(from_fn_with_state(Arc::clone(app), csrf::guard))
 }
 
 /// The route of the metrics, for their own port.

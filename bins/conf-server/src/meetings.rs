@@ -124,6 +124,22 @@ impl Meetings {
         Err(ApiError::Unavailable)
     }
 
+    /// Ends the meeting of a room, if one runs.
+    pub(crate) async fn end_room(&self, room: &RoomKey) {
+        if let Some(running) = self.find(room) {
+            let _ended_already = running.inbox.send(Mail::End).await;
+        }
+    }
+
+    /// A room has another code: its meeting is found by both as long as it runs. Whoever comes anew
+    /// by the old code finds no room.
+    pub(crate) fn move_room(&self, before: RoomCode, after: RoomCode) {
+        let mut table = self.table();
+        if let Some(running) = table.running.get(&RoomKey::Code(before)).cloned() {
+            table.running.insert(RoomKey::Code(after), running);
+        }
+    }
+
     /// Ends all meetings, starts none any more, and waits until they are over.
     pub(crate) async fn stop(&self) {
         let running: Vec<Running> = {
@@ -162,14 +178,14 @@ impl Meetings {
         metrics.meetings_started.fetch_add(1, Ordering::Relaxed);
         let gauge = Gauge::new(Arc::clone(&metrics), |metrics| &metrics.meetings);
         let task = tokio::spawn(meeting_task::run(parts, mail, events));
-        let (registry, room) = (self.clone(), room.clone());
+        let registry = self.clone();
         tokio::spawn(async move {
             if task.await.is_err() {
                 tracing::error!(meeting = %id, "a meeting ended by a panic");
                 metrics.meetings_panicked.fetch_add(1, Ordering::Relaxed);
             }
             drop(gauge);
-            registry.forget(&room, id);
+            registry.forget(id);
         });
         tracing::info!(meeting = %id, "meeting started");
         Running { id, inbox, count }
@@ -192,11 +208,8 @@ impl Meetings {
         }
     }
 
-    fn forget(&self, room: &RoomKey, id: MeetingId) {
-        let mut table = self.table();
-        if table.running.get(room).is_some_and(|running| running.id == id) {
-            table.running.remove(room);
-        }
+    fn forget(&self, id: MeetingId) {
+        self.table().running.retain(|_, running| running.id != id);
     }
 }
 

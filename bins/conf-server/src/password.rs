@@ -41,10 +41,8 @@ pub(crate) enum Verdict {
 
 /// The line is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more passwords wait to be hashed than the line takes ({limit})")]
-pub(crate) struct Busy {
-    limit: usize,
-}
+#[error("more passwords wait to be hashed than the line takes ({LINE})")]
+pub(crate) struct Busy;
 
 impl Hasher {
     /// Starts a thread for each core.
@@ -93,7 +91,7 @@ impl Hasher {
     ) -> Result<T, Busy> {
         let (answer, answered) = oneshot::channel();
         self.line.push(asker, job(answer));
-        answered.await.map_err(|_| Busy { limit: LINE })
+        answered.await.map_err(|_| Busy)
     }
 }
 

@@ -1,35 +1,37 @@
 //! Starts everything in the right order, and stops it.
 
+mod first;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conf_core::{Limits, Room, RoomCode, RoomId, RoomOptions};
+use conf_core::Limits;
 use conf_media::net::NetError;
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
 use conf_store::memory::Memory;
-use conf_store::{Rooms as _, Store, StoreError};
+use conf_store::{Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::config::{ApiKey, Config, Tls};
-use crate::http::{self, App, CONNECTIONS, Door, JOINS, Keys, Places, Redirect, Throttle};
+use crate::http::{self, Access, App, CONNECTIONS, Door, JOINS, Keys, Places, Redirect, Throttle};
 use crate::media::Engine;
 use crate::meetings::{Common, Meetings};
 use crate::metrics::Metrics;
 use crate::ports::{Ports, Routes};
 use crate::secrets::{self, Secrets, SecretsError};
 use crate::tls::{self, TlsError};
-use crate::{clock, random};
+use first::Links;
 
 /// A running server.
 #[derive(Debug)]
 pub struct Server {
     at: Addresses,
-    link: Pii<String>,
+    links: Links,
     meetings: Meetings,
     engine: Engine,
     places: Arc<Places>,
@@ -73,8 +75,8 @@ pub enum StartError {
         #[source]
         cause: std::io::Error,
     },
-    /// The store does not take the open room.
-    #[error("the open room cannot be stored")]
+    /// The store does not take what has to be there at start.
+    #[error("the store does not take the open room or the first administrator's link")]
     Store(#[from] StoreError),
     /// The media engine did not start.
     #[error("media.listen = {address}: {cause}")]
@@ -102,7 +104,10 @@ impl Server {
             None => None,
         };
         let ports = Ports::bind(&config).await?;
-        let store = store(secrets.open_room).await?;
+        let base = base(&config, ports.http());
+        let store: Arc<dyn Store> = Arc::new(Memory::default());
+        let open_room = config.open_room.then_some(secrets.open_room);
+        let links = first::fill(&*store, open_room, &base).await?;
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(config.media_listen, config.advertised(), Arc::clone(&metrics))
             .map_err(|cause| StartError::Media { address: config.media_listen, cause })?;
@@ -115,7 +120,6 @@ impl Server {
             engine: engine.clone(),
             metrics: Arc::clone(&metrics),
         });
-        let link = link(&config, ports.http(), &secrets);
         let proxies = config.trusted_proxies.clone();
         let redirect = https.as_ref().map(|https| Redirect {
             public_url: config.public_url.clone(),
@@ -131,13 +135,15 @@ impl Server {
             issuer,
             keys,
             store,
-            open_room: secrets.open_room,
+            open_room,
             limits,
             https: config.is_https(),
+            base,
             public_url: config.public_url,
             trusted_proxies: config.trusted_proxies,
             joins: Throttle::new(JOINS),
             connections: Throttle::new(CONNECTIONS),
+            access: Access::start(Arc::clone(&metrics)),
             places: Arc::clone(&places),
             stopping: stopping.clone(),
         };
@@ -152,7 +158,7 @@ impl Server {
         let mut tasks = ports.open(routes, door);
         tasks.extend(https.map(|https| https.keeper));
         let at = Addresses { http, metrics: metrics_at, redirect: redirect_at };
-        let server = Self { at, link, meetings, engine, places, stop, reload, tasks };
+        let server = Self { at, links, meetings, engine, places, stop, reload, tasks };
         tracing::info!(http = server.at.http.port(), "listening");
         Ok(server)
     }
@@ -180,10 +186,18 @@ impl Server {
         self.reload.send_replace(());
     }
 
-    /// The link of the room that is always there. Whoever has it can join.
+    /// The link of the room that is always there, unless it is switched off. Whoever has it can
+    /// join.
     #[must_use]
-    pub fn open_room_link(&self) -> &str {
-        self.link.reveal()
+    pub fn open_room_link(&self) -> Option<&str> {
+        self.links.open_room.as_ref().map(|link| link.reveal().as_str())
+    }
+
+    /// The link that makes the first administrator, while there is none: for 24 hours, and until
+    /// the next start.
+    #[must_use]
+    pub fn first_administrator_link(&self) -> Option<&str> {
+        self.links.first_administrator.as_ref().map(|link| link.reveal().as_str())
     }
 
     /// Ends all meetings, closes all sockets and ports. Takes five seconds at most.
@@ -208,14 +222,6 @@ impl Server {
     }
 }
 
-async fn store(open_room: RoomCode) -> Result<Arc<dyn Store>, StoreError> {
-    let store = Memory::default();
-    let id = RoomId::from_u64(random::id());
-    let options = RoomOptions::default();
-    store.insert(Room { id, owner: None, code: open_room, title: None, options }).await?;
-    Ok(Arc::new(store))
-}
-
 fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
     let own = secrets.token_key.clone();
     if let Some(taken) = given.iter().find(|given| given.key == own) {
@@ -227,13 +233,13 @@ fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
     Ok(Keys { own, secrets: all })
 }
 
-fn link(config: &Config, http: SocketAddr, secrets: &Secrets) -> Pii<String> {
-    let base = match &config.public_url {
+/// Begins the links to this server.
+fn base(config: &Config, http: SocketAddr) -> String {
+    match &config.public_url {
         Some(url) => url.to_string(),
         None if config.tls.is_some() => format!("https://{http}"),
         None => format!("http://{http}"),
-    };
-    Pii::new(format!("{base}/r/{}", secrets.open_room))
+    }
 }
 
 /// Twice as many as the default limits of meetings and participants need.

@@ -31,8 +31,15 @@ async fn serve_until_told(config: Config) -> Outcome {
         return Err(Fault::Failed("signals cannot be received".to_owned()));
     };
     let server = Server::start(config).await.map_err(|error| Fault::Refused(error.to_string()))?;
-    println!("\n  The open room is ready. Open this link in two browser tabs to meet:\n");
-    println!("      {}\n", server.open_room_link());
+    if let Some(link) = server.open_room_link() {
+        println!("\n  The open room is ready. Open this link in two browser tabs to meet:\n");
+        println!("      {link}\n");
+    }
+    if let Some(link) = server.first_administrator_link() {
+        println!("  Nobody administers this server yet. This link makes the first one, once,");
+        println!("  within 24 hours (later: conf-server admin link):\n");
+        println!("      {link}\n");
+    }
     println!("  It serves this machine only, until a policy names who is responsible.\n");
     loop {
         tokio::select! {

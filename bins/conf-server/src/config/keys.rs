@@ -65,6 +65,15 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| value::folder(value).map(|it| draft.config.data_dir = it),
     },
     Key {
+        path: "open_room",
+        kind: Kind::Text,
+        default: "on",
+        allowed: "on or off",
+        purpose: "One room without an owner, whose link is printed at start: whoever comes first moderates it.",
+        secret: false,
+        set: |draft, value| value::switch(value).map(|it| draft.config.open_room = it),
+    },
+    Key {
         path: "http.listen",
         kind: Kind::Text,
         default: "127.0.0.1:8080",

@@ -72,6 +72,14 @@ pub(super) fn folder(value: &toml::Value) -> Option<PathBuf> {
         .map(PathBuf::from)
 }
 
+pub(super) fn switch(value: &toml::Value) -> Option<bool> {
+    match value.as_str()? {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
+    }
+}
+
 pub(super) fn address(value: &toml::Value) -> Option<SocketAddr> {
     value.as_str()?.parse().ok()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -15,10 +15,7 @@ use super::ApiError;
 /// # Errors
 /// [`ApiError::NotJson`], [`ApiError::BodyTooLarge`], [`ApiError::BodyInvalid`].
 pub(super) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
-    let kind = request.headers().get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case("application/json") {
+    if !is_json(request.headers()) {
         return Err(ApiError::NotJson);
     }
     let length = request.headers().get(header::CONTENT_LENGTH);
@@ -30,6 +27,14 @@ pub(super) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Api
     let bytes = bytes.map_err(|_| ApiError::BodyInvalid)?;
     let bytes = bytes.map_err(|_| ApiError::BodyTooLarge { limit: LIMIT })?;
     serde_json::from_slice(&bytes).map_err(|_| ApiError::BodyInvalid)
+}
+
+/// Whether the body says that it is JSON, with whatever parameters.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
 }
 
 /// The longest body that any route takes.

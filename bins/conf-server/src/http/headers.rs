@@ -36,8 +36,8 @@ pub(super) async fn bare(request: Request, next: Next) -> Response {
     response
 }
 
-/// Lets pages of any origin read the answer. There is no cookie, so nothing is given away that
-/// the asking page does not hold itself: the token.
+/// Lets pages of any origin read the answer. They cannot send our cookie along (`*` forbids it), so
+/// nothing is given away that the asking page does not hold itself: the token.
 pub(super) async fn open_to_all_origins(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let any = HeaderValue::from_static("*");

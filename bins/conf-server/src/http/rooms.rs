@@ -16,9 +16,10 @@ use crate::clock;
 use crate::meeting_task::{Joined, Mail};
 use crate::meetings::RoomKey;
 
-/// `GET /api/v1/rooms/open`: the code of the room that is always there.
-pub(super) async fn open(State(app): Shared) -> Json<Code> {
-    Json(Code { code: app.open_room })
+/// `GET /api/v1/rooms/open`: the code of the room that is always there, unless it is switched off.
+pub(super) async fn open(State(app): Shared) -> Result<Json<Code>, ApiError> {
+    let code = app.open_room.ok_or(ApiError::RoomUnknown)?;
+    Ok(Json(Code { code }))
 }
 
 /// `GET /api/v1/rooms/{code}`.

@@ -70,7 +70,7 @@ pub async fn start_with(change: impl FnOnce(&mut Config)) -> Running {
     let mut config = config(&folder);
     change(&mut config);
     let server = Server::start(config).await.unwrap();
-    let code = server.open_room_link().rsplit('/').next().unwrap().to_owned();
+    let code = server.open_room_link().unwrap_or_default().rsplit('/').next().unwrap().to_owned();
     Running { server, folder, code }
 }
 
