@@ -3,6 +3,7 @@
 //! ```text
 //! Store = Accounts + Sessions + Links + Rooms + PersonalStore
 //!   memory::Memory     forgets with the process: for tests
+//!   sql::Sqlite        one file in the server's folder; its tables are made from `table::Table`
 //! ```
 //!
 //! The only library of ours that may touch disks and databases. What a meeting holds never comes
@@ -11,7 +12,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod crypt;
+mod fault;
+mod folder;
 pub mod memory;
+mod personal;
+pub mod spool;
+pub mod sql;
+pub mod table;
 
 use std::fmt::Debug;
 
@@ -20,9 +28,13 @@ use conf_core::account::LinkPurpose;
 use conf_core::{Account, AccountId, Email, Room, RoomCode, RoomId};
 use jiff::Timestamp;
 
+pub use fault::{Fault, OpenError, fault_of};
+pub use folder::Folder;
+pub use personal::{Found, PersonalStore, ScanReport, Settled};
+
 /// Everything the server stores. Every function may fail with [`StoreError::Unavailable`].
 #[async_trait]
-pub trait Store: Accounts + Sessions + Links + Rooms + Debug {
+pub trait Store: Accounts + Sessions + Links + Rooms + PersonalStore + Debug {
     /// Erases the sessions and links that have ended; returns how many there were.
     async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError>;
 }

@@ -4,11 +4,14 @@ mod tables;
 
 use async_trait::async_trait;
 use conf_core::{Account, AccountId, Email, Room, RoomCode, RoomId};
+use conf_privacy::inventory::{Entry, Place};
+use conf_privacy::needle::Needles;
 use jiff::Timestamp;
 use tokio::sync::RwLock;
 
 use crate::{
-    Accounts, Digest, Link, Links, Page, Removed, Rooms, Session, Sessions, Store, StoreError,
+    Accounts, Digest, Link, Links, Page, PersonalStore, Removed, Rooms, ScanReport, Session,
+    Sessions, Settled, Store, StoreError,
 };
 use tables::Tables;
 
@@ -129,5 +132,25 @@ impl Rooms for Memory {
 
     async fn rooms(&self, page: Page<RoomId>) -> Result<Vec<Room>, StoreError> {
         Ok(tables::page(&self.tables.read().await.rooms, page))
+    }
+}
+
+/// Nothing is on the disk.
+#[async_trait]
+impl PersonalStore for Memory {
+    fn describe(&self) -> Vec<Entry> {
+        Vec::new()
+    }
+
+    async fn observed(&self) -> Result<Vec<Place>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn settle(&self) -> Result<Settled, StoreError> {
+        Ok(Settled::Clean)
+    }
+
+    async fn scan(&self, _needles: &Needles) -> Result<ScanReport, StoreError> {
+        Ok(ScanReport::default())
     }
 }

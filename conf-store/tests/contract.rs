@@ -60,3 +60,7 @@ mod sessions;
 mod memory {
     contract!(support::memory());
 }
+
+mod sqlite {
+    contract!(support::sqlite());
+}

@@ -1,7 +1,11 @@
 //! Stores to try, and what to put into them.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 
+use std::ops::Deref;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use conf_core::account::LinkPurpose;
 use conf_core::{
@@ -9,12 +13,53 @@ use conf_core::{
     Start,
 };
 use conf_store::memory::Memory;
+use conf_store::sql::Sqlite;
 use conf_store::{Link, Session, Store};
 use jiff::{SignedDuration, Timestamp};
 
 /// A store in memory.
 pub async fn memory() -> Arc<dyn Store> {
     Arc::new(Memory::default())
+}
+
+/// A store in a database, in a folder that goes with it.
+pub async fn sqlite() -> Opened {
+    let folder = Folder::new();
+    Opened { store: Sqlite::open(&folder.0).await.unwrap(), folder }
+}
+
+/// A store with its folder.
+pub struct Opened {
+    pub store: Sqlite,
+    pub folder: Folder,
+}
+
+impl Deref for Opened {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &self.store
+    }
+}
+
+/// A folder that goes with the test.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("conf-store-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new().mode(0o700).create(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone_already = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// An ordinary account that can sign in.
@@ -52,9 +97,15 @@ pub fn link(number: u8, account: Option<u8>, seconds: i64) -> Link {
     Link { digest: digest(number), purpose, account, ends_at: at(seconds) }
 }
 
-/// What stands for the digest of a token.
+/// What stands for the digest of a token: no two are alike, nor parts of them.
 pub fn digest(number: u8) -> [u8; 32] {
-    std::array::from_fn(|i| number.wrapping_mul(31).wrapping_add(u8::try_from(i * 7).unwrap()))
+    let mut state = u64::from(number).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    std::array::from_fn(|_| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[2]
+    })
 }
 
 /// A room without an owner.
