@@ -1,6 +1,7 @@
 /** The meeting websocket against a fake one and a fake clock. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { MeetingSocket, type Link, type Told } from '../src/lib/socket';
+import { VERSION } from '../src/lib/wire';
 
 /** A connection that the test opens, feeds and cuts. */
 class FakeSocket {
@@ -67,7 +68,7 @@ afterEach(() => {
 
 test('the first hello asks for everything', () => {
   latest().accept();
-  expect(latest().sent).toEqual([{ type: 'hello', version: 1, room: 'open', participant: 'p-1', secret: 's', resume_from: null }]);
+  expect(latest().sent).toEqual([{ type: 'hello', version: VERSION, room: 'open', participant: 'p-1', secret: 's', resume_from: null }]);
 });
 
 test('after a cut it comes back within three seconds and asks for what it missed', async () => {
@@ -172,6 +173,49 @@ test('after twenty seconds without a connection the link counts as lost, and a c
   const before = FakeSocket.all.length;
   socket.retry();
   expect(FakeSocket.all.length).toBe(before + 1);
+});
+
+test('in the lobby the connection lives, comes back after a cut and can still ask', async () => {
+  const waiting = { type: 'waiting', position: 2, reason: 'lobby' };
+  latest().accept();
+  latest().tell(waiting);
+  expect(links).toEqual(['connected']);
+  await vi.advanceTimersByTimeAsync(3_100);
+  expect(latest().sent.at(-1)).toEqual({ type: 'ping' });
+  latest().cut();
+  expect(links.at(-1)).toBe('reconnecting');
+  await vi.advanceTimersByTimeAsync(400);
+  latest().accept();
+  expect(latest().sent[0]).toMatchObject({ type: 'hello', resume_from: null });
+  latest().tell({ ...waiting, position: 1 });
+  expect(links.at(-1)).toBe('connected');
+  void socket.command({ type: 'leave' });
+  expect(latest().sent.at(-1)).toMatchObject({ command: { type: 'leave' } });
+  latest().tell(welcome(0));
+  latest().tell(event(1));
+  expect(told.map(({ type }) => type)).toEqual(['waiting', 'waiting', 'welcome', 'event']);
+});
+
+test('who is turned away is told so, and the connection does not come back', async () => {
+  latest().accept();
+  latest().tell({ type: 'waiting', position: 1, reason: 'lobby' });
+  latest().tell({ type: 'goodbye', reason: 'denied' });
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(goodbyes).toEqual(['denied']);
+  expect(FakeSocket.all.length).toBe(1);
+});
+
+test('a connection that was handed on tells its new owner, beginning with the state of the link', () => {
+  latest().accept();
+  latest().tell({ type: 'waiting', position: 1, reason: 'lobby' });
+  latest().tell(welcome(4));
+  const heard: string[] = [];
+  socket.handTo({ told: ({ type }) => heard.push(type), link: (link) => heard.push(link), goodbye: (reason) => heard.push(reason) });
+  latest().tell(event(5));
+  latest().tell({ type: 'goodbye', reason: 'ended' });
+  expect(heard).toEqual(['connected', 'event', 'ended']);
+  expect(told.map(({ type }) => type)).toEqual(['waiting', 'welcome']);
+  expect(goodbyes).toEqual([]);
 });
 
 test('frames that are not ours are skipped', () => {

@@ -3,7 +3,7 @@ import type { ApiError } from './api';
 import type { EndReason } from './wire';
 
 export type After =
-  | { kind: 'left' | 'removed' | 'replaced' | 'lost' | 'version' | 'missing' | 'nowhere' }
+  | { kind: 'left' | 'lobby_left' | 'denied' | 'removed' | 'replaced' | 'lost' | 'version' | 'missing' | 'nowhere' }
   | { kind: 'ended'; reason: EndReason }
   | { kind: 'full'; limit: number }
   | { kind: 'failed'; error: ApiError };

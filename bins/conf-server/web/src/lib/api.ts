@@ -23,7 +23,9 @@ export interface Admission {
   participant: string;
   secret: string;
   role: 'moderator' | 'viewer';
-  media_token: string;
+  /** In the lobby: there is no media token before the welcome. */
+  waiting: boolean;
+  media_token: string | null;
 }
 
 export class ApiError extends Error {

@@ -34,9 +34,7 @@ export class Device {
     try {
       const track = await capture(this.kind, preferences[this.kind]);
       if (this.state !== 'starting') return track.stop();
-      track.addEventListener('ended', () => this.#ended(track));
-      this.#mine = this.track = track;
-      this.state = 'on';
+      this.#own(track);
     } catch (error) {
       this.state = 'off';
       this.problem = problem(error);
@@ -55,6 +53,18 @@ export class Device {
     this.#mine = this.track = undefined;
     this.state = 'off';
     return handed;
+  }
+
+  /** Takes over what another page gave away. */
+  adopt(handed: Handed | undefined): void {
+    if (handed === 'wanted') void this.start();
+    else if (handed?.readyState === 'live') this.#own(handed);
+  }
+
+  #own(track: MediaStreamTrack): void {
+    track.addEventListener('ended', () => this.#ended(track));
+    this.#mine = this.track = track;
+    this.state = 'on';
   }
 
   #ended(track: MediaStreamTrack): void {

@@ -47,24 +47,3 @@ export function loudness(samples: Float32Array): number {
   const decibels = 10 * Math.log10(sum / Math.max(1, samples.length) + 1e-12);
   return Math.min(1, Math.max(0, (decibels + 60) / 60));
 }
-
-/** Two soft notes on the chosen speaker; resolves when they have faded. */
-export async function testSound(speaker?: string): Promise<void> {
-  const context = new AudioContext();
-  const routed = context as AudioContext & { setSinkId?: (id: string) => Promise<void> };
-  if (speaker && routed.setSinkId) await routed.setSinkId(speaker).catch(() => undefined);
-  const note = (frequency: number, at: number) => {
-    const tone = new OscillatorNode(context, { frequency, type: 'sine' });
-    const gain = new GainNode(context, { gain: 0 });
-    gain.gain.setValueAtTime(0, context.currentTime + at);
-    gain.gain.linearRampToValueAtTime(0.22, context.currentTime + at + 0.03);
-    gain.gain.exponentialRampToValueAtTime(0.001, context.currentTime + at + 0.7);
-    tone.connect(gain).connect(context.destination);
-    tone.start(context.currentTime + at);
-    tone.stop(context.currentTime + at + 0.75);
-  };
-  note(523.25, 0);
-  note(783.99, 0.22);
-  await new Promise((done) => setTimeout(done, 1_100));
-  await context.close();
-}

@@ -4,6 +4,7 @@
  * Everything the page draws is read from here; everything a person does goes through the methods below.
  */
 import { SvelteMap } from 'svelte/reactivity';
+import { Door } from '../lobby/door.svelte';
 import type { After } from './after';
 import { ApiError, rejoin } from './api';
 import { keep } from './guest';
@@ -11,8 +12,8 @@ import { t } from './i18n.svelte';
 import { Media, ME } from './media.svelte';
 import { notices } from './notices.svelte';
 import { explain } from './refusal';
-import { MeetingSocket, type Link, type Outcome, type Told } from './socket';
-import type { Visit } from './visit';
+import type { Link, Listener, MeetingSocket, Outcome, Told } from './socket';
+import { meetingSocket, type Visit } from './visit';
 import type { ChatMessage, Command, EndReason, Event, Goodbye, Participant, Role } from './wire';
 
 /** A participant with what our own media client knows about them. */
@@ -32,6 +33,7 @@ export class Meeting {
   readTo = $state(0);
   readonly me: string;
   readonly media: Media;
+  readonly door: Door;
 
   /** Me first, then the others as they came. */
   everyone: Person[] = $derived.by(() => this.#everyone());
@@ -47,33 +49,35 @@ export class Meeting {
   #leave: (after: After) => void;
   #endReason: EndReason | undefined;
   #over = false;
+  #listener: Listener = {
+    told: (message) => this.#told(message),
+    link: (link) => this.#linked(link),
+    goodbye: (reason) => this.#goodbye(reason),
+  };
 
   constructor(visit: Visit, leave: (after: After) => void) {
     this.#visit = visit;
     this.#leave = leave;
     this.me = visit.admission.participant;
     this.limits = { ...this.limits, ...visit.room.limits };
-    const origin = location.origin.replace(/^http/, 'ws');
     this.media = new Media({
-      url: origin,
-      token: visit.admission.media_token,
+      url: location.origin.replace(/^http/, 'ws'),
+      token: visit.admission.media_token ?? '',
       tracks: visit.tracks,
+      muted: visit.admission.role === 'viewer' && (visit.room.options?.mute_on_start ?? false),
       renew: () => this.#renew(),
       replaced: () => this.#finish({ kind: 'replaced' }),
     });
-    this.#socket = new MeetingSocket({
-      url: `${origin}/api/meeting/ws`,
-      room: visit.code,
-      participant: visit.admission.participant,
-      secret: visit.admission.secret,
-      told: (message) => this.#told(message),
-      link: (link) => this.#linked(link),
-      goodbye: (reason) => this.#goodbye(reason),
-    });
+    this.door = new Door(visit.room.options, (command) => this.#ask(command), () => this.moderator);
+    this.#socket = visit.connection?.socket ?? meetingSocket(visit, this.#listener);
   }
 
   start(): void {
-    this.#socket.start();
+    const { connection } = this.#visit;
+    if (connection) {
+      connection.told.forEach((message) => this.#told(message));
+      connection.socket.handTo(this.#listener);
+    } else this.#socket.start();
     void this.media.start();
   }
 
@@ -160,6 +164,7 @@ export class Meeting {
     this.chat = snapshot.chat;
     this.startedAt = new Date(snapshot.meeting.started_at);
     this.limits = { ...this.limits, ...snapshot.limits };
+    this.door.read(snapshot.meeting.options, snapshot.waiting);
     if (!again) this.read();
     this.ready = true;
   }
@@ -185,6 +190,10 @@ export class Meeting {
       case 'muted_by':
         notices.toast(t('toast_muted_by', { name: this.people.get(event.participant)?.name ?? t('people_moderator') }));
         return notices.alert(t('live_muted'));
+      case 'waiting_added':
+      case 'waiting_removed':
+      case 'options_changed':
+        return this.door.handle(event);
       case 'meeting_ended':
         this.#endReason = event.reason;
         return;
@@ -196,6 +205,7 @@ export class Meeting {
     this.people.set(now.id, now);
     if (now.hand && !before?.hand && now.id !== this.me) notices.say(t('live_hand', { name: now.name }));
     if (now.id === this.me && before && before.role !== now.role) {
+      if (now.role === 'viewer') this.door.close();
       notices.toast(t(now.role === 'moderator' ? 'toast_promoted' : 'toast_demoted'));
     }
   }
@@ -226,6 +236,7 @@ export class Meeting {
     try {
       const fresh = await rejoin(code, admission.participant, admission.secret);
       keep(code, fresh);
+      if (fresh.media_token === null) throw new ApiError('waiting', 0);
       return fresh.media_token;
     } catch (error) {
       if (error instanceof ApiError && (error.status === 410 || error.status === 401)) this.#finish({ kind: 'lost' });

@@ -6,6 +6,14 @@ export interface Toast {
   id: number;
   text: string;
   tone: 'info' | 'warning' | 'ok';
+  offer?: Offer;
+}
+
+/** What a click in the toast does. A later toast with the same key takes its place. */
+export interface Offer {
+  key: string;
+  label: string;
+  act: () => void;
 }
 
 type Bundled = 'live_joined' | 'live_left' | 'live_chat';
@@ -18,12 +26,18 @@ class Notices {
   #bundles = new SvelteMap<Bundled, string[]>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  toast(text: string, tone: Toast['tone'] = 'info'): void {
+  toast(text: string, tone: Toast['tone'] = 'info', offer?: Offer): void {
     this.say(text);
+    if (offer) this.withdraw(offer.key);
     if (this.toasts.some((toast) => toast.text === text)) return;
     const id = (this.#next += 1);
-    this.toasts = [...this.toasts.slice(1 - MOST), { id, text, tone }];
-    setTimeout(() => this.dismiss(id), SHOWN_MS);
+    this.toasts = [...this.toasts.slice(1 - MOST), { id, text, tone, offer }];
+    setTimeout(() => this.dismiss(id), offer ? OFFERED_MS : SHOWN_MS);
+  }
+
+  /** What a toast offered is no longer there to be done. */
+  withdraw(key: string): void {
+    this.toasts = this.toasts.filter((toast) => toast.offer?.key !== key);
   }
 
   dismiss(id: number): void {
@@ -65,4 +79,5 @@ export const notices = new Notices();
 const MOST = 3;
 const SAY_MS = 60;
 const SHOWN_MS = 6_000;
+const OFFERED_MS = 12_000;
 const BUNDLE_MS = 1_500;

@@ -1,5 +1,5 @@
 /**
- * What a person chose for this browser: theme, language, shortcuts, devices.
+ * What a person chose for this browser: theme, language, shortcuts, sounds, devices.
  *
  * Written to localStorage (`conf.preferences`) only once something was chosen; it never leaves the browser.
  */
@@ -9,6 +9,7 @@ interface Stored {
   theme?: Theme;
   language?: string;
   shortcuts?: boolean;
+  sounds?: boolean;
   microphone?: string;
   camera?: string;
   speaker?: string;
@@ -21,6 +22,7 @@ class Preferences {
   /** `undefined`: as the browser says. */
   language = $state<string>();
   shortcuts = $state(true);
+  sounds = $state(true);
   microphone = $state<string>();
   camera = $state<string>();
   speaker = $state<string>();
@@ -30,6 +32,7 @@ class Preferences {
     this.theme = stored.theme ?? 'system';
     this.language = stored.language;
     this.shortcuts = stored.shortcuts ?? true;
+    this.sounds = stored.sounds ?? true;
     this.microphone = stored.microphone;
     this.camera = stored.camera;
     this.speaker = stored.speaker;
@@ -40,8 +43,8 @@ class Preferences {
     Object.assign(this, changes);
     this.#paint();
     try {
-      const { theme, language, shortcuts, microphone, camera, speaker } = this;
-      localStorage.setItem(KEY, JSON.stringify({ theme, language, shortcuts, microphone, camera, speaker }));
+      const { theme, language, shortcuts, sounds, microphone, camera, speaker } = this;
+      localStorage.setItem(KEY, JSON.stringify({ theme, language, shortcuts, sounds, microphone, camera, speaker }));
     } catch {
       // Storage is switched off: the choice holds until the page is closed.
     }

@@ -10,17 +10,21 @@ import { VERSION, type ClientMessage, type Command, type Goodbye, type Refusal, 
 export type Link = 'connecting' | 'connected' | 'reconnecting' | 'lost';
 export type Outcome = { type: 'done' } | { type: 'refused'; refusal: Refusal } | { type: 'unsent' };
 
-/** Welcome, resumed and events, in order and without doubles. */
-export type Told = Extract<ServerMessage, { type: 'welcome' | 'resumed' | 'event' }>;
+/** Waiting, welcome, resumed and events, in order and without doubles. */
+export type Told = Extract<ServerMessage, { type: 'waiting' | 'welcome' | 'resumed' | 'event' }>;
 
-export interface SocketOptions {
+/** Who is told what comes. */
+export interface Listener {
+  told: (message: Told) => void;
+  link: (link: Link) => void;
+  goodbye: (reason: Goodbye) => void;
+}
+
+export interface SocketOptions extends Listener {
   url: string;
   room: string;
   participant: string;
   secret: string;
-  told: (message: Told) => void;
-  link: (link: Link) => void;
-  goodbye: (reason: Goodbye) => void;
   /** Opens a connection; tests put a fake here. */
   open?: (url: string) => WebSocket;
 }
@@ -29,12 +33,15 @@ type Timer = ReturnType<typeof setTimeout>;
 
 export class MeetingSocket {
   #options: SocketOptions;
+  #listener: Listener;
   #socket: WebSocket | undefined;
   #sequence: number | null = null;
   #request = 0;
   #waiting = new Map<number, (outcome: Outcome) => void>();
   #tries = 0;
   #greeted = false;
+  /** The server answered a hello at least once: from then on a cut is told as one. */
+  #known = false;
   #closed = false;
   #link: Link = 'connecting';
   #retry: Timer | undefined;
@@ -44,6 +51,13 @@ export class MeetingSocket {
 
   constructor(options: SocketOptions) {
     this.#options = options;
+    this.#listener = options;
+  }
+
+  /** Tells somebody else from now on: the lobby hands its connection on to the meeting. */
+  handTo(listener: Listener): void {
+    this.#listener = listener;
+    listener.link(this.#link);
   }
 
   start(): void {
@@ -101,10 +115,11 @@ export class MeetingSocket {
     switch (message.type) {
       case 'welcome':
         this.#sequence = message.sequence;
-        this.#options.told(message);
+        this.#listener.told(message);
         return this.#live();
+      case 'waiting':
       case 'resumed':
-        this.#options.told(message);
+        this.#listener.told(message);
         return this.#live();
       case 'event':
         return this.#event(message);
@@ -123,11 +138,11 @@ export class MeetingSocket {
     if (this.#sequence === null || message.sequence <= this.#sequence) return;
     if (message.sequence > this.#sequence + 1) return this.#broken(this.#socket);
     this.#sequence = message.sequence;
-    this.#options.told(message);
+    this.#listener.told(message);
   }
 
   #live(): void {
-    this.#greeted = true;
+    this.#greeted = this.#known = true;
     this.#tries = 0;
     clearTimeout(this.#lost);
     this.#lost = undefined;
@@ -143,13 +158,13 @@ export class MeetingSocket {
   #dismissed(reason: Goodbye): void {
     if (reason === 'too_slow') return this.#broken(this.#socket);
     this.close();
-    this.#options.goodbye(reason);
+    this.#listener.goodbye(reason);
   }
 
   #broken(socket: WebSocket | undefined): void {
     if (this.#closed || socket !== this.#socket) return;
     this.#drop();
-    this.#set(this.#link === 'lost' ? 'lost' : this.#sequence === null ? 'connecting' : 'reconnecting');
+    this.#set(this.#link === 'lost' ? 'lost' : this.#known ? 'reconnecting' : 'connecting');
     this.#lost ??= setTimeout(() => this.#set('lost'), LOST_MS);
     const wait = WAITS_MS[Math.min(this.#tries, WAITS_MS.length - 1)] ?? 2_000;
     this.#tries += 1;
@@ -196,7 +211,7 @@ export class MeetingSocket {
   #set(link: Link): void {
     if (link === this.#link) return;
     this.#link = link;
-    this.#options.link(link);
+    this.#listener.link(link);
   }
 }
 

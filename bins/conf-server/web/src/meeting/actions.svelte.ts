@@ -22,6 +22,10 @@ export class Actions {
     this.panel = this.panel === panel ? undefined : panel;
   }
 
+  open(panel: Panel): void {
+    this.panel = panel;
+  }
+
   show(dialog: Dialog | undefined): void {
     this.dialog = dialog;
   }
