@@ -20,6 +20,10 @@ export class Relay {
     })
   }
 
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`
+  }
+
   async start(): Promise<void> {
     await new Promise<void>((resolve) => this.server.listen(this.port, '127.0.0.1', resolve))
   }

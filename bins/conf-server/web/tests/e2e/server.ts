@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { brotliDecompressSync, constants, gunzipSync, inflateSync } from 'node:zlib'
 
 export const API = { key: 'e2e-key', secret: 'e2e-secret-of-at-least-32-characters' }
 
@@ -73,14 +74,20 @@ export class Server {
     return ended
   }
 
+  /** Ends at once, as when the power goes. */
+  async kill(): Promise<void> {
+    const child = this.child
+    if (!child || child.exitCode !== null) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGKILL')
+    await ended
+  }
+
   /** Where a word is found, in any of the forms it may be stored in: log and every file. */
   search(word: string): string[] {
     const forms = formsOf(word)
-    const found = forms.some((form) => Buffer.from(this.log).includes(form)) ? ['log'] : []
-    for (const file of filesUnder(this.folder)) {
-      const bytes = readFileSync(file)
-      if (forms.some((form) => bytes.includes(form))) found.push(file)
-    }
+    const found = holds(Buffer.from(this.log), forms) ? ['log'] : []
+    for (const file of filesUnder(this.folder)) if (holds(readFileSync(file), forms)) found.push(file)
     return found
   }
 
@@ -89,14 +96,56 @@ export class Server {
   }
 }
 
+/** A word as text of several encodings, and as it looks inside JSON, HTML, addresses, hex and base64. */
 function formsOf(word: string): Buffer[] {
   const utf8 = Buffer.from(word)
-  const base64 = [0, 1, 2].map((shift) => {
-    const text = Buffer.concat([Buffer.alloc(shift), utf8]).toString('base64').replace(/=+$/, '')
-    return Buffer.from(text.slice(shift === 0 ? 0 : shift + 1, -1))
-  })
-  return [utf8, Buffer.from(word, 'utf16le'), Buffer.from(utf8.toString('hex')), Buffer.from(encodeURIComponent(word)), ...base64]
+  const hex = utf8.toString('hex')
+  const escaped = [...word].map((letter) => (letter < '\x7f' ? letter : `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)).join('')
+  const texts = [hex, hex.toUpperCase(), encodeURIComponent(word), encodeURIComponent(word).replaceAll('%20', '+'), escaped, ...base64Of(utf8, 'base64'), ...base64Of(utf8, 'base64url')]
+  const utf16 = Buffer.from(word, 'utf16le')
+  return [utf8, utf16, Buffer.from(utf16).swap16(), Buffer.from(word, 'latin1'), ...texts.map((text) => Buffer.from(text))]
 }
+
+/** Base64 depends on what stands before: three ways, without the letters that the neighbours change. */
+function base64Of(bytes: Buffer, kind: 'base64' | 'base64url'): string[] {
+  return [0, 1, 2].map((shift) => {
+    const text = Buffer.concat([Buffer.alloc(shift), bytes]).toString(kind).replace(/=+$/, '')
+    return text.slice(shift === 0 ? 0 : shift + 1, -1)
+  })
+}
+
+/** Whether bytes hold one of the forms, as they are or inside something compressed. */
+function holds(bytes: Buffer, forms: Buffer[]): boolean {
+  return [bytes, ...unpacked(bytes)].some((plain) => forms.some((form) => plain.includes(form)))
+}
+
+/** What is behind every beginning of gzip or zlib, and the whole as brotli. */
+function unpacked(bytes: Buffer): Buffer[] {
+  const found = [attempt(() => brotliDecompressSync(bytes))]
+  for (const [magic, unpack] of PACKED) {
+    for (let at = bytes.indexOf(magic); at >= 0; at = bytes.indexOf(magic, at + 1)) {
+      const rest = bytes.subarray(at)
+      found.push(attempt(() => unpack(rest)))
+    }
+  }
+  return found.filter((plain) => plain !== undefined)
+}
+
+function attempt(unpack: () => Buffer): Buffer | undefined {
+  try {
+    return unpack()
+  } catch {
+    return undefined
+  }
+}
+
+const whole = { finishFlush: constants.Z_SYNC_FLUSH } // also what was cut off
+const PACKED: [Buffer, (bytes: Buffer) => Buffer][] = [
+  [Buffer.from([0x1f, 0x8b, 0x08]), (bytes) => gunzipSync(bytes, whole)],
+  [Buffer.from([0x78, 0x01]), (bytes) => inflateSync(bytes, whole)],
+  [Buffer.from([0x78, 0x9c]), (bytes) => inflateSync(bytes, whole)],
+  [Buffer.from([0x78, 0xda]), (bytes) => inflateSync(bytes, whole)]
+]
 
 function filesUnder(folder: string): string[] {
   return readdirSync(folder).flatMap((name) => {
