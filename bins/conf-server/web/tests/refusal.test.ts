@@ -35,7 +35,7 @@ describe.each(Object.keys(LANGUAGES) as Language[])('in %s', (language) => {
     await words.add('portal');
     const text = explainPortal(new ApiError(code, 400, 1_234, 41, 'too_short'));
     expect(text).not.toBe(words.messages.error_unexpected);
-    check(text, ['meeting_full', 'too_many_meetings', 'name_invalid', 'title_invalid', 'too_many_rooms', 'password_unfit'].includes(code), language);
+    check(text, ['meeting_full', 'lobby_full', 'too_many_meetings', 'name_invalid', 'title_invalid', 'too_many_rooms', 'password_unfit'].includes(code), language);
     if (['too_many_requests', 'busy'].includes(code)) expect(text).toContain('41');
   });
 

@@ -1,4 +1,8 @@
 /** The server's JSON over HTTP: rooms and the join. A refusal becomes an [`ApiError`] with its code and limit. */
+import type { RoomOptions } from './wire';
+
+export type { RoomOptions };
+
 export interface RoomInfo {
   code: string;
   title: string | null;
@@ -8,14 +12,6 @@ export interface RoomInfo {
   options?: RoomOptions;
   /** Who asks, if they are signed in. */
   you?: { name: string; owner: boolean } | null;
-}
-
-/** What the owner of a room chooses for its meetings. */
-export interface RoomOptions {
-  mute_on_start: boolean;
-  lobby: 'off' | 'ask';
-  /** `owner`: nobody is let in before the owner is there. */
-  start: 'anyone' | 'owner';
 }
 
 /** What a join gives: who we are, and the keys to both websockets. */

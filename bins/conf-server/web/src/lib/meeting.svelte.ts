@@ -218,8 +218,6 @@ export class Meeting {
         return this.#finish({ kind: 'lost' });
       case 'too_slow':
         return;
-      case 'denied':
-        return this.#finish({ kind: 'removed' });
       default:
         return this.#finish({ kind: reason });
     }

@@ -21,11 +21,13 @@ export function explain(refusal: Refusal): string {
     case 'connection_unknown':
       return t('refusal_place');
     case 'removed':
-    case 'denied':
       return t('page_removed');
+    case 'denied':
+      return t('page_denied');
     case 'lobby_full':
+      return t('refusal_lobby_full', { limit: refusal.limit });
     case 'still_waiting':
-      return t('refusal_other');
+      return t('refusal_still_waiting');
     case 'not_allowed':
       return t('refusal_forbidden');
     case 'last_moderator':
@@ -53,6 +55,8 @@ export function explainError(error: ApiError): string {
       return t('page_missing');
     case 'meeting_full':
       return t('page_full', { limit });
+    case 'lobby_full':
+      return t('refusal_lobby_full', { limit });
     case 'too_many_meetings':
       return t('error_too_many_meetings', { limit });
     case 'name_invalid':
