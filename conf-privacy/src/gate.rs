@@ -6,7 +6,7 @@
 
 use crate::category::{self, CategoryId};
 use crate::inventory::{BrowserStorage, Entry, Holds, Place};
-use crate::policy::{Basis, Category, Policy, Storage};
+use crate::policy::{Basis, Category, Policy, Rule, Storage};
 
 /// Why the server may not start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +59,18 @@ pub enum Difference {
     /// What stays in the browser beyond the tab needs the person's consent (TDDDG, section 25(1)).
     #[error("{0} stays in the browser, and the policy does not rest it on consent (basis \"a\")")]
     StaysWithoutConsent(Place),
+    /// The policy promises what the code does not do.
+    #[error(
+        "the policy gives {category} the rule {asked}, and this version carries out {done}: write that, or leave the rule out"
+    )]
+    NotCarriedOut {
+        /// The policy's category.
+        category: String,
+        /// Its start, period and slack in the policy.
+        asked: String,
+        /// Those of the built-in policy.
+        done: String,
+    },
     /// A cookie that the policy does not name.
     #[error("{0} is not in the policy: name it under [cookies] with its purpose and ground")]
     CookieUnnamed(Place),
@@ -86,6 +98,7 @@ pub fn check(entries: &[Entry], seen: &[Place], policy: &Policy) -> Vec<Differen
         database && is_of_database(place) && !seen.iter().any(|it| place.covers(it))
     });
     found.extend(missing.cloned().map(Difference::Missing));
+    found.extend(not_carried_out(entries, policy));
     found
 }
 
@@ -94,15 +107,39 @@ pub fn waiting<'a>(
     entries: &'a [Entry],
     policy: &'a Policy,
 ) -> impl Iterator<Item = &'a Category> + 'a {
-    let held = |category: &&Category| {
-        entries.iter().any(|entry| match entry.holds {
-            Holds::Category(id) => {
-                category::find(id.0).is_some_and(|it| it.rule_of.0 == category.id)
-            }
-            Holds::NotPersonal { .. } => false,
-        })
+    policy.categories.iter().filter(|category| !is_held(entries, &category.id))
+}
+
+/// Rules of what is kept that are others than the code carries out. More time for the erasure may be
+/// promised than it takes.
+fn not_carried_out(entries: &[Entry], policy: &Policy) -> Vec<Difference> {
+    let built_in = Policy::built_in();
+    let asked = policy.categories.iter().filter(|category| is_held(entries, &category.id));
+    let pair = |category: &Category| {
+        Some((category.rule.clone()?, built_in.category(&category.id)?.rule.clone()?))
     };
-    policy.categories.iter().filter(move |category| !held(category))
+    asked
+        .filter_map(|category| {
+            let (asked, done) = pair(category)?;
+            let same = asked.start == done.start && asked.period == done.period;
+            let written = |rule: &Rule| format!("{} {} {}", rule.start, rule.period, rule.slack);
+            (!same || asked.slack.seconds() < done.slack.seconds()).then(|| {
+                Difference::NotCarriedOut {
+                    category: category.id.clone(),
+                    asked: written(&asked),
+                    done: written(&done),
+                }
+            })
+        })
+        .collect()
+}
+
+/// Whether something of the policy's category is kept anywhere.
+fn is_held(entries: &[Entry], category: &str) -> bool {
+    entries.iter().any(|entry| match entry.holds {
+        Holds::Category(id) => category::find(id.0).is_some_and(|it| it.rule_of.0 == category),
+        Holds::NotPersonal { .. } => false,
+    })
 }
 
 fn fault_of(entry: &Entry, policy: &Policy) -> Option<Difference> {
@@ -139,3 +176,6 @@ fn fault_of(entry: &Entry, policy: &Policy) -> Option<Difference> {
 const fn is_of_database(place: &Place) -> bool {
     matches!(place, Place::Table { .. } | Place::Column { .. } | Place::Index { .. })
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,19 @@
 //! key, and has to say who is responsible. Whatever is not understood is refused with the line it
 //! is in and what is allowed there.
 
+mod document;
+mod fault;
+mod read;
 mod rule;
+mod shape;
 
 use jiff::Timestamp;
 
 use crate::Pii;
 
+use read::Persons;
+
+pub use fault::{PolicyFault, Problem};
 pub use rule::{Action, Meanwhile, Period, PeriodError, Rule, Start, Unit};
 
 /// A whole policy, checked.
@@ -25,7 +32,7 @@ pub struct Policy {
     /// The data protection officer.
     pub officer: Option<Officer>,
     /// Where one can complain.
-    pub authority: Option<Pii<String>>,
+    pub authority: Option<Authority>,
     /// What data may be used for: a closed list.
     pub purposes: Vec<Purpose>,
     /// The interest that Article 6(1)(f) rests on where it is claimed.
@@ -78,6 +85,17 @@ pub struct Officer {
     pub name: Pii<String>,
     /// How to reach them.
     pub email: Pii<String>,
+}
+
+/// The authority that supervises the controller (Article 77).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// Name.
+    pub name: Pii<String>,
+    /// By post.
+    pub address: Option<Pii<String>>,
+    /// Its own page.
+    pub url: Option<Pii<String>>,
 }
 
 /// What data may be used for.
@@ -183,6 +201,40 @@ pub struct Deadline {
 }
 
 impl Policy {
+    /// The policy that holds where the operator has none: it names nobody.
+    #[must_use]
+    pub fn built_in() -> Self {
+        let document = built_in_document();
+        read::read(&document, Persons::None).expect("a test reads the built-in policy")
+    }
+
+    /// Reads an operator's policy: a TOML file that lays itself over the built-in one.
+    ///
+    /// # Errors
+    /// Every fault of it, each with its line. Where keys or values are not understood, what is
+    /// missing is not looked for yet.
+    pub fn parse(text: &str) -> Result<Self, Vec<PolicyFault>> {
+        let above = document::parse(text)?;
+        let faults = shape::check(&above);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let mut document = built_in_document();
+        document.lay(above);
+        let mut policy = read::read(&document, Persons::Named)?;
+        policy.take_english_from(&Self::built_in());
+        Ok(policy)
+    }
+
+    /// What an operator should still say, in plain words; none of it keeps the server from starting.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let no_authority = self.controller.is_some() && self.authority.is_none();
+        let warning = "authority.name is empty: write where people can complain \
+            (GDPR, Article 13(2)(d)); /privacy names no authority until then";
+        no_authority.then_some(warning).into_iter().collect()
+    }
+
     /// The category with this id.
     #[must_use]
     pub fn category(&self, id: &str) -> Option<&Category> {
@@ -194,4 +246,23 @@ impl Policy {
     pub fn purpose(&self, id: &str) -> Option<&Purpose> {
         self.purposes.iter().find(|purpose| purpose.id == id)
     }
+
+    /// Gives German texts that are the built-in ones their English again.
+    fn take_english_from(&mut self, other: &Self) {
+        let known = other.purposes.iter().map(|it| &it.words).chain([&other.interest]);
+        let known: Vec<_> = known.collect();
+        let mine = self.purposes.iter_mut().map(|it| &mut it.words).chain([&mut self.interest]);
+        for words in mine.filter(|it| it.en.is_none()) {
+            words.en = known.iter().find(|it| it.de == words.de).and_then(|it| it.en.clone());
+        }
+    }
 }
+
+fn built_in_document() -> document::Item {
+    document::parse(BUILT_IN).expect("a test reads the built-in policy").without_lines()
+}
+
+const BUILT_IN: &str = include_str!("built_in.toml");
+
+#[cfg(test)]
+mod tests;

@@ -151,6 +151,23 @@ impl Period {
             .collect()
     }
 
+    /// How long it is about, in seconds, to compare two: a month has 30 days, a year 365.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        let seconds = |(count, unit): (u64, Unit)| {
+            count.saturating_mul(match unit {
+                Unit::Year => 365 * DAY,
+                Unit::Month => 30 * DAY,
+                Unit::Week => 7 * DAY,
+                Unit::Day => DAY,
+                Unit::Hour => 3_600,
+                Unit::Minute => 60,
+                Unit::Second => 1,
+            })
+        };
+        self.parts().into_iter().map(seconds).fold(0, u64::saturating_add)
+    }
+
     /// The length of time itself, for reckoning with dates.
     #[must_use]
     pub const fn span(self) -> Span {
@@ -217,6 +234,8 @@ impl fmt::Debug for Period {
     }
 }
 
+const DAY: u64 = 86_400;
+
 const STARTS: &[(&str, Start)] = &[
     ("collection", Start::Collection),
     ("connection_end", Start::ConnectionEnd),
@@ -248,6 +267,7 @@ mod tests {
         assert_eq!(read("P1DT90S").unwrap().parts(), [(1, Unit::Day), (90, Unit::Second)]);
         assert!(read("PT0S").unwrap().is_zero() && read("PT0S").unwrap() == Period::zero());
         assert_ne!(read("PT24H").unwrap(), read("P1D").unwrap());
+        assert_eq!(read("PT24H").unwrap().seconds(), read("P1D").unwrap().seconds());
         for refused in ["", "3 days", "-P1D", "P", "PT0.5S", "60", "P1D2"] {
             assert_eq!(read(refused), Err(PeriodError), "{refused}");
         }
