@@ -285,7 +285,7 @@ pub const BROWSER_PREFERENCES: Declaration = Declaration {
         "Sprache, Erscheinungsbild, Tastenkürzel, gewählte Geräte",
         "Language, appearance, shortcuts, chosen devices",
     ),
-    fields: &["theme", "language", "shortcuts", "microphone", "camera", "speaker"],
+    fields: &["theme", "language", "shortcuts", "sounds", "microphone", "camera", "speaker"],
     reason: Label::new(
         "Damit Ihre Wahl beim nächsten Mal gilt",
         "So that your choice holds the next time",
