@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
+pub mod browser;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -97,7 +99,7 @@ impl Running {
 
     pub fn hello(&self, joined: &Value, resume_from: Value) -> Value {
         json!({
-            "type": "hello", "version": 1, "room": self.code,
+            "type": "hello", "version": conf_core::wire::VERSION, "room": self.code,
             "participant": joined["participant"], "secret": joined["secret"],
             "resume_from": resume_from,
         })
