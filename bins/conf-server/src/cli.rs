@@ -4,6 +4,7 @@
 //! usage is printed from that table.
 #![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
 
+mod admin;
 mod config;
 mod serve;
 mod words;
@@ -44,6 +45,12 @@ const COMMANDS: &[Command] = &[
         options: "[--config PATH]",
         purpose: "serve (configuration: PATH, or ./conf.toml if there); the default",
         run: serve::run,
+    },
+    Command {
+        name: "admin",
+        options: "link [EMAIL] [--config PATH]",
+        purpose: "print a one-time link: for the first administrator, or a new password",
+        run: admin::run,
     },
     Command {
         name: "config",

@@ -46,7 +46,7 @@ use crate::metrics::Metrics;
 pub(crate) use access::Access;
 pub(crate) use client::Client;
 pub(crate) use error::ApiError;
-pub(crate) use links::issue;
+pub(crate) use links::{Issued, issue, purpose_for};
 pub(crate) use listen::{Door, serve};
 pub(crate) use places::{Place, Places};
 pub(crate) use redirect::{Redirect, redirect_router};

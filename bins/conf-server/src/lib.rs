@@ -8,6 +8,7 @@
 //!                                                     media (the engine)
 //! ```
 
+pub mod admin;
 mod clock;
 pub mod config;
 mod http;

@@ -234,7 +234,7 @@ fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
 }
 
 /// Begins the links to this server.
-fn base(config: &Config, http: SocketAddr) -> String {
+pub(crate) fn base(config: &Config, http: SocketAddr) -> String {
     match &config.public_url {
         Some(url) => url.to_string(),
         None if config.tls.is_some() => format!("https://{http}"),

@@ -39,6 +39,12 @@ impl Words {
         }
     }
 
+    /// Takes out the next word that is no option.
+    pub(crate) fn next(&mut self) -> Option<String> {
+        let at = self.0.iter().position(|word| !word.starts_with('-'))?;
+        Some(self.0.remove(at))
+    }
+
     /// Nothing may be left.
     ///
     /// # Errors

@@ -5,7 +5,6 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use conf_core::account::LinkPurpose;
 use conf_core::{Account, AccountId, AccountRole, Email};
 use conf_privacy::Pii;
 use conf_store::{Page, StoreError};
@@ -108,10 +107,7 @@ async fn account(app: &App, id: Named) -> Result<Account, ApiError> {
 }
 
 async fn link(app: &App, account: &Account) -> Result<NewLink, ApiError> {
-    let purpose = match account.password {
-        None => LinkPurpose::Invitation,
-        Some(_) => LinkPurpose::Reset,
-    };
+    let purpose = links::purpose_for(account);
     let issued = links::issue(&*app.store, purpose, Some(account.id)).await.map_err(unknown)?;
     Ok(NewLink { link: issued.address(&app.base), ends_at: issued.ends_at })
 }

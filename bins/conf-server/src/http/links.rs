@@ -79,6 +79,14 @@ pub(crate) async fn issue(
     Ok(Issued { token, ends_at })
 }
 
+/// What a new link of an account is for.
+pub(crate) const fn purpose_for(account: &Account) -> LinkPurpose {
+    match account.password {
+        None => LinkPurpose::Invitation,
+        Some(_) => LinkPurpose::Reset,
+    }
+}
+
 /// A link that was just made. Nobody can read it again.
 pub(crate) struct Issued {
     token: Pii<String>,
