@@ -1,13 +1,10 @@
 //! Keeps picture ids and base-layer indices without gaps, per subscriber.
 //!
-//! A receiver takes a gap in the picture ids for a loss. Layers of a simulcast count each for
-//! themselves, and pictures that are not forwarded leave holes. A [`Rewriter`] subtracts what was
-//! left out. Pictures that were lost on the way to us keep their hole: they may still come.
+//! A receiver takes a gap in the picture ids for a loss, and the layers of a simulcast count each
+//! for themselves. A [`Rewriter`] subtracts the difference, so that a layer goes on where the one
+//! before it stopped. Pictures that were lost on the way to us keep their hole: they may still come.
 
 use super::{Descriptor, PictureId};
-
-/// Changes of the offset that are remembered, for packets that come late.
-const REMEMBERED: usize = 16;
 
 /// The numbers that one packet gets at one subscriber: small enough to be kept for resending.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,13 +49,10 @@ struct Offset {
 /// One subscriber's numbering of one VP8 track.
 #[derive(Clone, Debug, Default)]
 pub struct Rewriter {
-    /// Newest last; the first `used` count. All belong to the current layer.
-    offsets: [Offset; REMEMBERED],
-    used: usize,
+    /// Of the current layer; `None` before its first packet.
+    offset: Option<Offset>,
     /// Newest picture of the current layer that was seen, unwrapped, and its width.
     seen: Option<(u64, u16)>,
-    /// Newest picture that was left out.
-    dropped: Option<u64>,
     /// Newest numbers that were given out.
     last: Option<Numbers>,
     last_picture: u64,
@@ -74,42 +68,22 @@ impl Rewriter {
     /// From the next packet on another layer is forwarded, or the same one after a pause: its
     /// numbers go on behind the last ones given out.
     pub fn switch(&mut self) {
-        self.used = 0;
+        self.offset = None;
         self.seen = None;
-        self.dropped = None;
-    }
-
-    /// A picture of the current layer is left out. Call it for each of its packets, or for one.
-    pub fn drop_picture(&mut self, descriptor: &Descriptor) {
-        let Some(picture) = self.picture(descriptor) else { return };
-        // A late packet of an older picture changes nothing any more.
-        let given = self.last.is_some() && self.last_picture >= picture;
-        if self.used == 0 || given || self.dropped.is_some_and(|dropped| dropped >= picture) {
-            return;
-        }
-        self.dropped = Some(picture);
-        let newest = self.newest();
-        let base_layer =
-            u8::from(descriptor.temporal.unwrap_or(0) == 0 && descriptor.tl0.is_some());
-        self.remember(Offset {
-            from: picture.saturating_add(1),
-            picture_id: newest.picture_id.wrapping_add(1),
-            tl0: newest.tl0.wrapping_add(base_layer),
-        });
     }
 
     /// The numbers of a packet that is forwarded.
     ///
-    /// `None` if it belongs to a time before the last switch or to a picture that was left out:
-    /// then it must not be sent. A packet without picture id keeps what it has.
+    /// `None` if it belongs to a time before the last switch: then it must not be sent. A packet
+    /// without picture id keeps what it has.
     pub fn forward(&mut self, descriptor: &Descriptor) -> Option<Numbers> {
         let tl0 = descriptor.tl0.unwrap_or_default();
         let Some(id) = descriptor.picture_id else { return Some(Numbers { picture_id: 0, tl0 }) };
-        let picture = self.picture(descriptor)?;
-        if self.used == 0 {
-            self.begin(picture, id, tl0);
+        let picture = self.picture(id);
+        let offset = self.offset.unwrap_or_else(|| self.begin(picture, id, tl0));
+        if picture < offset.from {
+            return None;
         }
-        let offset = self.offset_of(picture)?;
         let numbers = Numbers {
             picture_id: id.value().wrapping_sub(offset.picture_id) & id.mask(),
             tl0: tl0.wrapping_sub(offset.tl0),
@@ -131,26 +105,25 @@ impl Rewriter {
     }
 
     /// First picture of a layer: the offset makes it follow the last one given out.
-    fn begin(&mut self, picture: u64, id: PictureId, tl0: u8) {
+    fn begin(&mut self, picture: u64, id: PictureId, tl0: u8) -> Offset {
         let offset = self.last.map_or(Offset::default(), |last| Offset {
             from: 0,
             picture_id: id.value().wrapping_sub(last.picture_id.wrapping_add(1)),
             tl0: tl0.wrapping_sub(last.tl0.wrapping_add(1)),
         });
-        self.remember(Offset { from: picture, ..offset });
         self.last_picture = picture;
+        *self.offset.insert(Offset { from: picture, ..offset })
     }
 
     /// The unwrapped picture id; a change of width counts as a switch.
-    fn picture(&mut self, descriptor: &Descriptor) -> Option<u64> {
-        let id = descriptor.picture_id?;
+    fn picture(&mut self, id: PictureId) -> u64 {
         let mask = id.mask();
         let Some((highest, _)) = self.seen.filter(|(_, width)| *width == mask) else {
             self.switch();
             // Far from zero, so that there is room for packets from before.
             let first = u64::from(id.value()).saturating_add(0x8000);
             self.seen = Some((first, mask));
-            return Some(first);
+            return first;
         };
         let low = u16::try_from(highest & u64::from(mask)).unwrap_or_default();
         let ahead = id.value().wrapping_sub(low) & mask;
@@ -160,30 +133,6 @@ impl Rewriter {
             highest.saturating_sub(u64::from(low.wrapping_sub(id.value()) & mask))
         };
         self.seen = Some((highest.max(picture), mask));
-        Some(picture)
-    }
-
-    fn newest(&self) -> Offset {
-        self.used.checked_sub(1).and_then(|at| self.offsets.get(at)).copied().unwrap_or_default()
-    }
-
-    /// The offset in force at `picture`; `None` before the first and for a picture left out.
-    fn offset_of(&self, picture: u64) -> Option<Offset> {
-        let known = self.offsets.get(..self.used)?;
-        let at = known.iter().rposition(|offset| offset.from <= picture)?;
-        // A picture is left out where the next offset starts right behind it with one id less.
-        let next = known.get(at.saturating_add(1)).map(|offset| offset.from);
-        (next != Some(picture.saturating_add(1))).then(|| known.get(at).copied()).flatten()
-    }
-
-    fn remember(&mut self, offset: Offset) {
-        if self.used == REMEMBERED {
-            self.offsets.rotate_left(1);
-            self.used = self.used.saturating_sub(1);
-        }
-        if let Some(slot) = self.offsets.get_mut(self.used) {
-            *slot = offset;
-            self.used = self.used.saturating_add(1);
-        }
+        picture
     }
 }

@@ -211,7 +211,6 @@ pub fn verify(
 pub struct Issuer {
     key: String,
     secret: String,
-    lifetime: Duration,
 }
 
 impl fmt::Debug for Issuer {
@@ -224,20 +223,14 @@ impl Issuer {
     /// An issuer with `key` and `secret`, whose tokens live 10 minutes.
     #[must_use]
     pub fn new(key: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self { key: key.into(), secret: secret.into(), lifetime: LIFETIME }
-    }
-
-    /// The same with another lifetime.
-    #[must_use]
-    pub fn with_lifetime(self, lifetime: Duration) -> Self {
-        Self { lifetime, ..self }
+        Self { key: key.into(), secret: secret.into() }
     }
 
     /// A signed token with these claims, valid from `now` on.
     #[must_use]
     pub fn mint(&self, claims: &Claims, now: Timestamp) -> String {
         let issued = now.as_second();
-        let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let lifetime = i64::try_from(LIFETIME.as_secs()).unwrap_or(i64::MAX);
         let wire = WireClaims {
             iss: self.key.clone(),
             sub: claims.identity.reveal().to_owned(),
