@@ -175,15 +175,23 @@ impl Room {
         if publisher == peer {
             return Err(RoomError::OwnTrack);
         }
-        match self.edges.get_mut(&(track, peer)) {
+        let paused = match self.edges.get_mut(&(track, peer)) {
             Some(edge) if edge.subscription == subscription => return Ok(()),
-            Some(edge) => edge.subscription = subscription.clone(),
+            Some(edge) => {
+                edge.subscription = subscription.clone();
+                edge.paused
+            }
             None => {
                 let edge = Edge { subscription: subscription.clone(), paused: false };
                 self.edges.insert((track, peer), edge);
+                false
             }
-        }
+        };
         self.commands.push_back(Command::Subscribe { track, peer, subscription });
+        if paused {
+            // The engine may have made a new edge of it, and those are not paused.
+            self.commands.push_back(Command::Pause { track, peer, paused });
+        }
         Ok(())
     }
 
@@ -202,12 +210,6 @@ impl Room {
             edge.paused = paused;
             self.commands.push_back(Command::Pause { track, peer, paused });
         }
-    }
-
-    /// The track is forwarded to the peer.
-    #[must_use]
-    pub fn is_subscribed(&self, track: TrackId, peer: PeerId) -> bool {
-        self.edges.contains_key(&(track, peer))
     }
 
     /// What is published, and by whom.
@@ -296,11 +298,23 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_track_stays_hidden_when_its_description_changes() {
+        let mut room = room();
+        room.subscribe(TrackId(9), PeerId(2), subscription(5)).unwrap();
+        room.pause(TrackId(9), PeerId(2), true);
+        assert_eq!(count(&mut room), 2);
+        room.subscribe(TrackId(9), PeerId(2), subscription(6)).unwrap();
+        assert!(matches!(room.poll(), Some(Command::Subscribe { .. })));
+        assert!(matches!(room.poll(), Some(Command::Pause { paused: true, .. })));
+        assert_eq!(count(&mut room), 0);
+    }
+
+    #[test]
     fn a_peer_that_goes_takes_its_tracks_and_subscriptions_with_it() {
         let mut room = room();
         room.subscribe(TrackId(9), PeerId(2), subscription(5)).unwrap();
         room.remove_peer(PeerId(1));
-        assert!(!room.is_subscribed(TrackId(9), PeerId(2)));
+        assert_eq!(room.subscriptions(PeerId(2)).count(), 0);
         assert_eq!(room.tracks().count(), 0);
         assert_eq!(room.mute(TrackId(9), true), Err(RoomError::UnknownTrack));
         room.remove_peer(PeerId(1));
