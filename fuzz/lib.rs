@@ -29,6 +29,7 @@ pub const TARGETS: &[Target] = &[
     target("srtp", media::srtp, media::srtp_seeds),
     target("stun", media::stun, media::stun_seeds),
     target("dtls", media::dtls, media::dtls_seeds),
+    target("gate", media::gate, media::dtls_seeds),
     target("sctp", media::sctp, media::sctp_seeds),
     Target { has_fixtures: true, ..target("sdp", signalling::sdp, signalling::sdp_seeds) },
     target("signal", signalling::signal, signalling::signal_seeds),

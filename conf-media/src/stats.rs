@@ -190,6 +190,8 @@ counters! {
     started_from_ring,
     /// Transport-wide feedback messages sent.
     feedback_sent,
+    /// Panics in handshakes that were caught; each ended one peer.
+    handshake_panics,
     /// Peers now.
     peers,
     /// Tracks now.

@@ -1,16 +1,16 @@
-//! Our server against `openssl s_client`, an implementation we share no code with: for each offer
-//! the profile is the best one, and both sides export the same keys. Skipped where the program is
-//! not installed.
+//! Both our servers against `openssl s_client`, an implementation they share no code with: for each offer
+//! the profile is the best one, and both sides export the same keys. Fails where the program is not
+//! installed: `cargo xtask setup` brings it.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a real peer, real time")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conf_media::dtls::dimpl::Server;
-use conf_media::dtls::{Certificate, Dtls, Output};
+use conf_media::dtls::{Acceptor, Backend, Output};
 use conf_media::srtp::{Keys, Profile};
 
 #[test]
@@ -30,9 +30,12 @@ fn cm_is_chosen_only_when_nothing_else_is_offered() {
 }
 
 fn agree(offer: &str, profile: Profile, exported: usize) {
-    if Command::new("openssl").arg("version").output().is_err() {
-        return;
+    for backend in [Backend::Dimpl, Backend::WebrtcDtls] {
+        agree_with(backend, offer, profile, exported);
     }
+}
+
+fn agree_with(backend: Backend, offer: &str, profile: Profile, exported: usize) {
     let folder =
         std::env::temp_dir().join(format!("conf-openssl-{}-{exported}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -48,8 +51,8 @@ fn agree(offer: &str, profile: Profile, exported: usize) {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
-    let keys = serve(&socket);
+        .expect("openssl is installed");
+    let keys = serve(backend, &socket);
     drop(client.stdin.take()); // end of input: it prints what it has and leaves
     let output = client.wait_with_output().unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
@@ -69,28 +72,30 @@ fn certificate(folder: &Path) {
         .args(["-subj", "/CN=peer", "-keyout", "key.pem", "-out", "cert.pem"])
         .stderr(Stdio::null())
         .status()
-        .unwrap();
+        .expect("openssl is installed");
     assert!(status.success());
 }
 
 /// Runs the server until the handshake is done; openssl may still want our last flight.
-fn serve(socket: &UdpSocket) -> Keys {
-    let mut server = Server::new(Certificate::generate().unwrap());
+fn serve(backend: Backend, socket: &UdpSocket) -> Keys {
+    let mut server = Acceptor::start(backend).unwrap().accept(Arc::new(|| {}));
     socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
-    let mut buffer = [0; 2048];
+    let (mut buffer, mut peer, mut done) = ([0; 2048], None, None);
     while Instant::now() < deadline {
-        let Ok((len, from)) = socket.recv_from(&mut buffer) else {
-            server.handle_timeout(Instant::now()).unwrap();
-            continue;
-        };
-        server.handle(Instant::now(), &buffer[..len]).unwrap();
-        let mut done = None;
+        match socket.recv_from(&mut buffer) {
+            Ok((len, from)) => {
+                peer = Some(from);
+                server.handle(Instant::now(), &buffer[..len]).unwrap();
+            }
+            Err(_) => server.handle_timeout(Instant::now()).unwrap(),
+        }
         while let Some(output) = server.poll() {
             match output {
-                Output::Transmit(datagram) => drop(socket.send_to(&datagram, from).unwrap()),
+                Output::Transmit(datagram) => drop(socket.send_to(&datagram, peer.unwrap())),
                 Output::Connected { keys, .. } => done = Some(keys),
                 Output::Data(_) | Output::Closed => {}
+                Output::Failed(error) => panic!("{error}"),
             }
         }
         if let Some(keys) = done {

@@ -12,6 +12,7 @@ mod value;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use conf_media::dtls::Backend;
 use conf_privacy::Pii;
 
 pub use explain::explain;
@@ -42,6 +43,8 @@ pub struct Config {
     pub media_listen: SocketAddr,
     /// Addresses told to browsers; port 0 stands for that of `media_listen`.
     pub media_advertise: Vec<SocketAddr>,
+    /// What does the handshakes of media.
+    pub media_dtls: Backend,
     /// Keys that other programs mint access tokens with.
     pub api_keys: Vec<ApiKey>,
     /// Where metrics are served, if anywhere.
@@ -203,6 +206,7 @@ impl Draft {
             open_room: true,
             media_listen: nowhere,
             media_advertise: Vec::new(),
+            media_dtls: Backend::Dimpl,
             api_keys: Vec::new(),
             metrics_listen: None,
             participants: 0,

@@ -13,6 +13,7 @@ use conf_media::net::{Media, MediaConfig, NetError};
 use conf_media::stats::Counters;
 use tokio::sync::mpsc;
 
+use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::random;
 
@@ -33,12 +34,13 @@ impl Engine {
     ///
     /// # Errors
     /// As [`conf_media::net::start`].
-    pub(crate) fn start(
-        listen: std::net::SocketAddr,
-        advertise: Vec<std::net::SocketAddr>,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, NetError> {
-        let config = MediaConfig { listen, advertise, seed: random::id() };
+    pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Self, NetError> {
+        let config = MediaConfig {
+            listen: config.media_listen,
+            advertise: config.advertised(),
+            dtls: config.media_dtls,
+            seed: random::id(),
+        };
         let routes = Arc::new(Routes::default());
         let (sender, events) = mpsc::channel(EVENTS);
         let lost = Arc::clone(&metrics);

@@ -109,7 +109,7 @@ impl Server {
         let open_room = config.open_room.then_some(secrets.open_room);
         let links = first::fill(&*store, open_room, &base).await?;
         let metrics = Arc::new(Metrics::default());
-        let engine = Engine::start(config.media_listen, config.advertised(), Arc::clone(&metrics))
+        let engine = Engine::start(&config, Arc::clone(&metrics))
             .map_err(|cause| StartError::Media { address: config.media_listen, cause })?;
         let limits = Limits { participants: config.participants, ..Limits::default() };
         let issuer = Issuer::new(&*secrets.token_key, secrets.token_secret.reveal().clone());

@@ -1,10 +1,13 @@
-//! A browser's side of the handshake, for tests: `dimpl` as client.
+//! Both sides of a handshake, for tests: `dimpl` as the browser, and either backend as the server.
 #![allow(clippy::cast_possible_truncation, reason = "small numbers, in tests")]
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Certificate, Dtls, Output, fingerprint};
+use tokio::runtime::Runtime;
+
+use super::{Acceptor, Backend, Dtls, Output, Wake, fingerprint, webrtc};
 use crate::command::Fingerprint;
 use crate::srtp::Profile;
 
@@ -72,21 +75,33 @@ impl Client {
     }
 
     /// Carries datagrams both ways until both are silent; what the server reported besides them.
-    pub(crate) fn exchange(&mut self, now: Instant, server: &mut dyn Dtls) -> Vec<Output> {
+    pub(crate) fn exchange(&mut self, now: Instant, server: &mut Side) -> Vec<Output> {
+        self.exchange_over(now, server, |_| true)
+    }
+
+    /// The same over a network that loses what `arrives` says no to.
+    pub(crate) fn exchange_over(
+        &mut self,
+        now: Instant,
+        server: &mut Side,
+        mut arrives: impl FnMut(&[u8]) -> bool,
+    ) -> Vec<Output> {
         let mut reported = Vec::new();
         for _ in 0..50 {
-            let datagrams = self.poll();
+            let mut datagrams = self.poll();
             let silent = datagrams.is_empty();
+            datagrams.retain(|datagram| arrives(datagram));
             for datagram in datagrams {
-                server.handle(now, &datagram).unwrap();
+                server.dtls.handle(now, &datagram).unwrap();
             }
-            let outputs: Vec<Output> = std::iter::from_fn(|| server.poll()).collect();
+            let outputs = server.poll();
             if silent && outputs.is_empty() {
                 return reported;
             }
             for output in outputs {
                 match output {
-                    Output::Transmit(datagram) => self.handle(now, &datagram),
+                    Output::Transmit(datagram) if arrives(&datagram) => self.handle(now, &datagram),
+                    Output::Transmit(_) => {}
                     other => reported.push(other),
                 }
             }
@@ -95,14 +110,89 @@ impl Client {
     }
 }
 
+/// The server's side, of either backend, on counted time.
+pub(crate) struct Side {
+    pub(crate) dtls: Box<dyn Dtls>,
+    pub(crate) acceptor: Acceptor,
+    pub(crate) tasks: Tasks,
+}
+
+/// What a backend does on threads of its own, here on this one and on counted time.
+#[derive(Clone)]
+pub(crate) struct Tasks {
+    runtime: Option<Rc<Runtime>>,
+}
+
+impl Tasks {
+    /// Lets them work until they wait.
+    pub(crate) fn settle(&self) {
+        let Some(runtime) = &self.runtime else { return };
+        runtime.block_on(async {
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+
+    pub(crate) fn elapse(&self, step: Duration) {
+        if let Some(runtime) = &self.runtime {
+            runtime.block_on(tokio::time::advance(step));
+        }
+    }
+}
+
+impl Side {
+    pub(crate) fn new(backend: Backend) -> Self {
+        let nobody: Wake = Arc::new(|| {});
+        let (acceptor, runtime) = match backend {
+            Backend::Dimpl => (Acceptor::start(backend).unwrap(), None),
+            Backend::WebrtcDtls => {
+                let builder = &mut tokio::runtime::Builder::new_current_thread();
+                let runtime = builder.enable_time().start_paused(true).build().unwrap();
+                let engine = webrtc::Engine::borrowing(runtime.handle().clone()).unwrap();
+                (Acceptor::with(engine), Some(Rc::new(runtime)))
+            }
+        };
+        Self { dtls: acceptor.accept(nobody), acceptor, tasks: Tasks { runtime } }
+    }
+
+    /// The threads of the second backend.
+    pub(crate) fn engine(&self) -> webrtc::Engine {
+        let runtime = self.tasks.runtime.as_ref().expect("the second backend");
+        webrtc::Engine::borrowing(runtime.handle().clone()).unwrap()
+    }
+
+    /// Another handshake with the same certificate and threads.
+    pub(crate) fn another(&self) -> Self {
+        let dtls = self.acceptor.accept(Arc::new(|| {}));
+        Self { dtls, acceptor: self.acceptor.clone(), tasks: self.tasks.clone() }
+    }
+
+    /// All that the server has to say by now.
+    pub(crate) fn poll(&mut self) -> Vec<Output> {
+        self.tasks.settle();
+        std::iter::from_fn(|| self.dtls.poll()).collect()
+    }
+
+    /// `step` has passed, and it is `now`.
+    pub(crate) fn elapse(&mut self, now: Instant, step: Duration) {
+        self.tasks.elapse(step);
+        if self.dtls.timeout().is_some_and(|at| at <= now) {
+            self.dtls.handle_timeout(now).unwrap();
+        }
+    }
+}
+
+/// Rounds of the scheduler after which every task of a few waits for something.
+const TURNS: usize = 100;
+
+/// Both of them.
+pub(crate) const BACKENDS: [Backend; 2] = [Backend::Dimpl, Backend::WebrtcDtls];
+
 /// The one reading of the clock in these tests; from here on time is counted.
 #[expect(clippy::disallowed_methods, reason = "a start to count from")]
 pub(crate) fn start() -> Instant {
     Instant::now()
-}
-
-pub(crate) fn server() -> super::dimpl::Server {
-    super::dimpl::Server::new(Certificate::generate().unwrap())
 }
 
 /// Cuts a datagram with one unfragmented ClientHello into one datagram per fragment.

@@ -8,6 +8,10 @@
 //! Source: RFC 6347, sections 4.1 and 4.2 (records, fragments); RFC 5246, section 7.4.1.2
 //! (ClientHello); RFC 5764, section 4.1.1 (`use_srtp`); RFC 8446, section 4.2.1 (versions).
 
+use super::wire::{
+    Assembler, Bytes, CLIENT_HELLO, DTLS_1_2, Fragment, HANDSHAKE, MAX_FRAGMENTS, MAX_RECORDS,
+    Record, Unfit, record,
+};
 use crate::srtp::Profile;
 
 /// Why an offer was refused. Names what, never the peer's bytes.
@@ -57,14 +61,22 @@ pub struct Hello {
     pub profiles: Vec<u16>,
     /// `supported_versions`, or the one version of an older peer.
     pub versions: Vec<u16>,
+    /// Names an earlier session, in the hope to resume it.
+    pub resumes: bool,
     /// The message as one unfragmented record.
     pub record: Vec<u8>,
 }
 
 /// Puts one ClientHello together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
-    partial: Option<Partial>,
+    fragments: Assembler,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { fragments: Assembler::new(1) }
+    }
 }
 
 impl Reader {
@@ -86,8 +98,8 @@ impl Reader {
                 if fragment.message != CLIENT_HELLO {
                     continue;
                 }
-                if let Some(message) = self.add(&fragment)? {
-                    return Hello::read(&message, fragment.message_seq, record.sequence).map(Some);
+                if let Some(hello) = self.add(&fragment, record.sequence)? {
+                    return Ok(Some(hello));
                 }
             }
         }
@@ -97,69 +109,29 @@ impl Reader {
     /// True until the first fragment of an offer has come.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.partial.is_none()
+        self.fragments.is_empty()
     }
 
-    fn add(&mut self, fragment: &Fragment<'_>) -> Result<Option<Vec<u8>>, HelloError> {
+    /// Takes one fragment of a ClientHello; `sequence` is the number of the record made of it.
+    pub(super) fn add(
+        &mut self,
+        fragment: &Fragment<'_>,
+        sequence: &[u8],
+    ) -> Result<Option<Hello>, HelloError> {
         if fragment.length > MAX_HELLO {
             return Err(HelloError::TooLarge { len: fragment.length, limit: MAX_HELLO });
         }
-        let same =
-            |p: &Partial| p.bytes.len() == fragment.length && p.message_seq == fragment.message_seq;
-        if !self.partial.as_ref().is_some_and(same) {
-            self.partial = Some(Partial::new(fragment)); // the first, or the peer began afresh
-        }
-        let Some(partial) = &mut self.partial else { return Ok(None) };
-        partial.add(fragment)?;
-        if !partial.is_complete() {
-            return Ok(None);
-        }
-        Ok(self.partial.take().map(|partial| partial.bytes))
+        let Some(message) = self.fragments.add(fragment)? else { return Ok(None) };
+        Hello::read(&message, fragment.message_seq, sequence).map(Some)
     }
 }
 
-#[derive(Debug)]
-struct Partial {
-    message_seq: u16,
-    bytes: Vec<u8>,
-    /// Disjoint ranges that have come; at most [`MAX_FRAGMENTS`].
-    ranges: Vec<(usize, usize)>,
-}
-
-impl Partial {
-    fn new(fragment: &Fragment<'_>) -> Self {
-        Self {
-            message_seq: fragment.message_seq,
-            bytes: vec![0; fragment.length],
-            ranges: Vec::new(),
+impl From<Unfit> for HelloError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Overrun => malformed("fragment length"),
+            Unfit::TooMany => Self::TooManyFragments { limit: MAX_FRAGMENTS },
         }
-    }
-
-    fn add(&mut self, fragment: &Fragment<'_>) -> Result<(), HelloError> {
-        let (start, end) = (fragment.offset, fragment.offset + fragment.bytes.len());
-        let Some(place) = self.bytes.get_mut(start..end) else {
-            return Err(HelloError::Malformed { what: "fragment length" });
-        };
-        if self.ranges.iter().any(|&(from, to)| from <= start && end <= to) {
-            return Ok(()); // a repetition
-        }
-        if self.ranges.len() >= MAX_FRAGMENTS {
-            return Err(HelloError::TooManyFragments { limit: MAX_FRAGMENTS });
-        }
-        place.copy_from_slice(fragment.bytes);
-        self.ranges.push((start, end));
-        Ok(())
-    }
-
-    fn is_complete(&self) -> bool {
-        let mut covered = 0;
-        // At most MAX_FRAGMENTS rounds: each either extends the covered prefix or is the last.
-        while let Some(&(_, end)) =
-            self.ranges.iter().find(|&&(start, end)| start <= covered && covered < end)
-        {
-            covered = end;
-        }
-        covered == self.bytes.len()
     }
 }
 
@@ -191,7 +163,9 @@ impl Hello {
         }
         let profiles = offered.profiles.ok_or(HelloError::NoUseSrtp)?;
         let profile = best(&profiles).ok_or(HelloError::NoCommonProfile)?;
-        Ok(Self { profile, profiles, versions, record: whole(message, message_seq, sequence) })
+        let resumes = !session.is_empty();
+        let record = record(CLIENT_HELLO, message_seq, message, sequence);
+        Ok(Self { profile, profiles, versions, resumes, record })
     }
 }
 
@@ -265,116 +239,14 @@ fn best(offered: &[u16]) -> Option<Profile> {
         .find(|profile| offered.contains(&profile.to_dtls()))
 }
 
-/// The message as one record, under the number of the record that completed it.
-fn whole(message: &[u8], message_seq: u16, sequence: &[u8]) -> Vec<u8> {
-    let u24 = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_be_bytes().into_iter().skip(1);
-    let record_len = u16::try_from(message.len() + HANDSHAKE_HEADER).unwrap_or(u16::MAX);
-    let mut out = Vec::with_capacity(message.len() + HANDSHAKE_HEADER + 13);
-    out.push(HANDSHAKE);
-    out.extend(DTLS_1_2.to_be_bytes());
-    out.extend([0, 0]); // epoch
-    out.extend(sequence);
-    out.extend(record_len.to_be_bytes());
-    out.push(CLIENT_HELLO);
-    out.extend(u24(message.len()));
-    out.extend(message_seq.to_be_bytes());
-    out.extend(u24(0));
-    out.extend(u24(message.len()));
-    out.extend(message);
-    out
-}
-
-struct Record<'a> {
-    content_type: u8,
-    epoch: u16,
-    /// 48 bits.
-    sequence: &'a [u8],
-    body: &'a [u8],
-}
-
-impl<'a> Record<'a> {
-    fn read(rest: &mut Bytes<'a>) -> Option<Self> {
-        let content_type = rest.u8()?;
-        rest.u16()?; // version: 1.0 or 1.2, by mood of the peer
-        let epoch = rest.u16()?;
-        let sequence = rest.take(6)?;
-        let body = rest.vector16()?;
-        Some(Self { content_type, epoch, sequence, body })
-    }
-}
-
-struct Fragment<'a> {
-    message: u8,
-    length: usize,
-    message_seq: u16,
-    offset: usize,
-    bytes: &'a [u8],
-}
-
-impl<'a> Fragment<'a> {
-    fn read(rest: &mut Bytes<'a>) -> Option<Self> {
-        let message = rest.u8()?;
-        let length = rest.u24()?;
-        let message_seq = rest.u16()?;
-        let offset = rest.u24()?;
-        let bytes = rest.u24()?;
-        Some(Self { message, length, message_seq, offset, bytes: rest.take(bytes)? })
-    }
-}
-
-/// What is left of a message.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> Bytes<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.take(1)?.first().copied()
-    }
-
-    fn u16(&mut self) -> Option<u16> {
-        self.take(2)?.try_into().ok().map(u16::from_be_bytes)
-    }
-
-    fn u24(&mut self) -> Option<usize> {
-        Some(usize::from(self.u8()?) << 16 | usize::from(self.u16()?))
-    }
-
-    fn vector8(&mut self) -> Option<&'a [u8]> {
-        let len = self.u8()?;
-        self.take(len.into())
-    }
-
-    fn vector16(&mut self) -> Option<&'a [u8]> {
-        let len = self.u16()?;
-        self.take(len.into())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 fn malformed(what: &'static str) -> HelloError {
     HelloError::Malformed { what }
 }
 
 /// Chromium's has 1,413 bytes with an ML-KEM key share.
 const MAX_HELLO: usize = 8_192;
-/// 8,192 bytes in the smallest datagrams that are sensible.
-const MAX_FRAGMENTS: usize = 16;
-/// Of one datagram.
-const MAX_RECORDS: usize = 16;
 /// Profiles or versions; nine profiles are registered.
 const MAX_NUMBERS: usize = 32;
-const HANDSHAKE: u8 = 22;
-const HANDSHAKE_HEADER: usize = 12;
-const CLIENT_HELLO: u8 = 1;
-const DTLS_1_2: u16 = 0xFEFD;
 const USE_SRTP: u16 = 14;
 const EXTENDED_MASTER_SECRET: u16 = 23;
 const SUPPORTED_VERSIONS: u16 = 43;

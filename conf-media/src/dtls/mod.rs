@@ -1,8 +1,9 @@
 //! The DTLS handshake that keys the media, behind one trait.
 //!
 //! We are always the server (`a=setup:passive`). [`hello`] reads the offer before a backend exists;
-//! [`dimpl`] is the backend. A handshake tells what certificate the peer has shown; whether that is
-//! the right one is for whoever knows the signalled fingerprint to decide, before any key is used.
+//! [`dimpl`] is the backend, or `webrtc`, behind the checks of `gate`; an [`Acceptor`] knows which. A
+//! handshake tells what certificate the peer has shown; whether that is the right one is for whoever
+//! knows the signalled fingerprint to decide, before any key is used.
 //!
 //! Source: RFC 6347 (DTLS 1.2), RFC 5764 (DTLS-SRTP), RFC 8122 (fingerprints).
 
@@ -15,9 +16,16 @@ use bytes::Bytes;
 use crate::command::Fingerprint;
 use crate::srtp::Keys;
 
+mod acceptor;
 pub mod dimpl;
+#[cfg(any(feature = "webrtc-dtls", feature = "test-util", test))]
+pub mod gate;
 pub mod hello;
+#[cfg(feature = "webrtc-dtls")]
+pub mod webrtc;
+mod wire;
 
+pub use acceptor::{Acceptor, Backend, Panics, Wake};
 pub use hello::HelloError;
 
 /// One handshake and the channel it leaves behind, seen from the server.
@@ -63,6 +71,8 @@ pub enum Output {
     Data(Bytes),
     /// The peer has closed the channel.
     Closed,
+    /// The handshake or the channel ended; comes from backends that work on threads of their own.
+    Failed(DtlsError),
 }
 
 /// Why a handshake ended.
@@ -72,6 +82,38 @@ pub enum DtlsError {
     /// The offer cannot be taken.
     #[error(transparent)]
     Hello(#[from] HelloError),
+    /// A length in a message does not fit.
+    #[error("a handshake message is malformed: {what}")]
+    Malformed {
+        /// The message or field.
+        what: &'static str,
+    },
+    /// More than an honest handshake has.
+    #[error("the handshake has {len} bytes in one place (limit {limit})")]
+    TooMuch {
+        /// What came or was claimed.
+        len: usize,
+        /// What is accepted.
+        limit: usize,
+    },
+    /// A message comes in too many pieces.
+    #[error("a handshake message comes in more than {limit} fragments")]
+    TooManyFragments {
+        /// What is accepted.
+        limit: usize,
+    },
+    /// More records than an honest handshake has.
+    #[error("the handshake has more than {limit} records")]
+    TooManyRecords {
+        /// What is accepted.
+        limit: usize,
+    },
+    /// A bug was met; the rest of the program goes on.
+    #[error("internal error in the handshake")]
+    Panicked,
+    /// The backend's threads could not be started.
+    #[error("the threads for the handshakes cannot be started")]
+    Threads,
     /// The certificate could not be made.
     #[error("no certificate could be generated")]
     Certificate,

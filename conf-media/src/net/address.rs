@@ -85,7 +85,12 @@ mod tests {
     fn an_advertised_address_without_port_gets_the_one_listened_on() {
         let advertise =
             vec!["198.51.100.1:0".parse().unwrap(), "198.51.100.2:443".parse().unwrap()];
-        let config = MediaConfig { listen: "0.0.0.0:0".parse().unwrap(), advertise, seed: 0 };
+        let config = MediaConfig {
+            listen: "0.0.0.0:0".parse().unwrap(),
+            advertise,
+            dtls: crate::dtls::Backend::Dimpl,
+            seed: 0,
+        };
         let told = candidates(&config, "0.0.0.0:7882".parse().unwrap()).unwrap();
         assert_eq!(told[0], "198.51.100.1:7882".parse().unwrap());
         assert_eq!(told[1], "198.51.100.2:443".parse().unwrap());

@@ -23,6 +23,8 @@ use crate::srtp::Keys;
 pub enum Input<'a> {
     /// A datagram of its validated address.
     Datagram(&'a [u8]),
+    /// The handshake has something new to say.
+    Wake,
     /// The certificate it must show.
     Expect(Fingerprint),
     /// A message for one of its open data channels.
@@ -51,7 +53,8 @@ pub enum Output {
 
 /// Handshake, verified certificate and data channels of one peer.
 pub struct Transport {
-    dtls: Box<dyn Dtls>,
+    /// `None` once it has failed: nothing of a backend outlives that.
+    dtls: Option<Box<dyn Dtls>>,
     state: State,
     expected: Option<Fingerprint>,
     outputs: VecDeque<Output>,
@@ -79,7 +82,7 @@ impl Transport {
     #[must_use]
     pub fn new(dtls: Box<dyn Dtls>) -> Self {
         Self {
-            dtls,
+            dtls: Some(dtls),
             state: State::Idle,
             expected: None,
             outputs: VecDeque::new(),
@@ -91,6 +94,7 @@ impl Transport {
     pub fn handle(&mut self, now: Instant, input: Input<'_>) {
         match input {
             Input::Datagram(datagram) => self.datagram(now, datagram),
+            Input::Wake => {}
             Input::Expect(fingerprint) => self.expect(now, fingerprint),
             Input::Message { stream, binary, bytes } => {
                 if let State::Connected { association, .. } = &mut self.state {
@@ -114,11 +118,9 @@ impl Transport {
             };
             return self.fail(format!("{why} within {} s", HANDSHAKE_LIMIT.as_secs()));
         }
-        if matches!(self.state, State::Over) {
-            return;
-        }
-        if self.dtls.timeout().is_some_and(|at| at <= now)
-            && let Err(error) = self.dtls.handle_timeout(now)
+        let Some(dtls) = &mut self.dtls else { return };
+        if dtls.timeout().is_some_and(|at| at <= now)
+            && let Err(error) = dtls.handle_timeout(now)
         {
             self.flush_dtls();
             return self.fail(error.to_string());
@@ -144,7 +146,8 @@ impl Transport {
             State::HalfOpen { until, .. } => Some(*until),
             State::Connected { association, .. } => association.timeout(),
         };
-        own.into_iter().chain(self.dtls.timeout()).min()
+        let dtls = self.dtls.as_ref().and_then(|dtls| dtls.timeout());
+        own.into_iter().chain(dtls).min()
     }
 
     /// No datagram has come yet.
@@ -167,7 +170,8 @@ impl Transport {
             }
             State::HalfOpen { .. } | State::Connected { .. } => {}
         }
-        if let Err(error) = self.dtls.handle(now, datagram) {
+        let Some(dtls) = &mut self.dtls else { return };
+        if let Err(error) = dtls.handle(now, datagram) {
             self.flush_dtls();
             self.fail(error.to_string());
         }
@@ -205,7 +209,7 @@ impl Transport {
     fn pump(&mut self, now: Instant) {
         for _ in 0..ROUNDS {
             let before = self.outputs.len();
-            while let Some(output) = self.dtls.poll() {
+            while let Some(output) = self.dtls.as_mut().and_then(|dtls| dtls.poll()) {
                 self.dtls_output(now, output);
             }
             if !self.association_outputs(now) && self.outputs.len() == before {
@@ -229,19 +233,21 @@ impl Transport {
                 State::Idle | State::HalfOpen { .. } | State::Over => {}
             },
             dtls::Output::Closed => self.fail("the peer closed the connection".into()),
+            dtls::Output::Failed(error) => self.fail(error.to_string()),
         }
     }
 
     /// True if something was handed on.
     fn association_outputs(&mut self, now: Instant) -> bool {
         let State::Connected { association, .. } = &mut self.state else { return false };
+        let Some(dtls) = &mut self.dtls else { return false };
         let mut any = false;
         let mut lost = None;
         while let Some(output) = association.poll(now) {
             any = true;
             match output {
                 data::Output::Transmit(packet) => {
-                    if let Err(error) = self.dtls.send(&packet) {
+                    if let Err(error) = dtls.send(&packet) {
                         lost = Some(error);
                         break;
                     }
@@ -256,7 +262,7 @@ impl Transport {
     }
 
     fn flush_dtls(&mut self) {
-        while let Some(output) = self.dtls.poll() {
+        while let Some(output) = self.dtls.as_mut().and_then(|dtls| dtls.poll()) {
             if let dtls::Output::Transmit(datagram) = output {
                 self.outputs.push_back(Output::Transmit(datagram)); // an alert
             }
@@ -268,6 +274,7 @@ impl Transport {
             return;
         }
         self.state = State::Over;
+        self.dtls = None;
         self.early = Vec::new();
         self.outputs.push_back(Output::Failed(reason));
     }

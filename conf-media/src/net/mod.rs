@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crate::command::{Command, Event, Fingerprint};
-use crate::dtls::{Certificate, DtlsError};
+use crate::dtls::{Acceptor, Backend, DtlsError};
 use crate::stats::{Counters, Mirror};
 
 mod address;
@@ -33,6 +33,8 @@ pub struct MediaConfig {
     /// What browsers are told; empty: `listen`, or every address of this machine if that is
     /// `0.0.0.0` or `::`. Port 0 stands for the port that is listened on.
     pub advertise: Vec<SocketAddr>,
+    /// What does the handshakes.
+    pub dtls: Backend,
     /// Random: keys the engine's hash maps.
     pub seed: u64,
 }
@@ -72,9 +74,9 @@ pub enum NetError {
         #[source]
         cause: std::io::Error,
     },
-    /// There is no certificate for the handshakes.
+    /// There is no certificate for the handshakes, or no thread.
     #[error(transparent)]
-    Certificate(#[from] DtlsError),
+    Dtls(#[from] DtlsError),
 }
 
 /// Where events go.
@@ -90,7 +92,7 @@ struct Inner {
     shard: shard::Handle,
     workers: worker::Pool,
     candidates: Vec<SocketAddr>,
-    fingerprint: Fingerprint,
+    acceptor: Acceptor,
     mirror: Arc<Mirror>,
     stop: Arc<AtomicBool>,
     #[expect(clippy::disallowed_types, reason = "taken once, by stop")]
@@ -108,15 +110,14 @@ pub fn start(
     events: Box<dyn Fn(Event) + Send + Sync>,
 ) -> Result<Media, NetError> {
     let events: Events = Arc::from(events);
-    let certificate = Certificate::generate()?;
-    let fingerprint = certificate.fingerprint();
+    let acceptor = Acceptor::start(config.dtls)?;
     let socket = batch::bind(config.listen)?;
     let candidates = address::candidates(&config, batch::local_address(&socket, config.listen)?)?;
     let stop = Arc::new(AtomicBool::new(false));
     let mirror = Arc::new(Mirror::default());
     let (handle, commands) = shard::Handle::new()?;
     let mut threads = Vec::new();
-    let workers = worker::Pool::start(&certificate, &handle, &events, &mut threads)?;
+    let workers = worker::Pool::start(&acceptor, &handle, &events, &mut threads)?;
     let shard = shard::Thread {
         socket,
         commands,
@@ -129,7 +130,7 @@ pub fn start(
     threads.push(shard.spawn(config.seed)?);
     tracing::info!(candidates = candidates.len(), "media engine listens");
     let threads = threads.into();
-    let inner = Inner { shard: handle, workers, candidates, fingerprint, mirror, stop, threads };
+    let inner = Inner { shard: handle, workers, candidates, acceptor, mirror, stop, threads };
     Ok(Media { inner: Arc::new(inner) })
 }
 
@@ -151,13 +152,15 @@ impl Media {
     /// Of the certificate that every handshake shows; for the SDP.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        self.inner.fingerprint
+        self.inner.acceptor.fingerprint()
     }
 
     /// Totals, a few milliseconds old.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.inner.mirror.load()
+        let mut counters = self.inner.mirror.load();
+        counters.handshake_panics = self.inner.acceptor.panics().count();
+        counters
     }
 
     /// Ends all threads and waits for them. Call it from none of them, so not from `events`.

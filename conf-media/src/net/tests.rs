@@ -10,12 +10,22 @@ use crate::egress::{Destination, TxBatch};
 use crate::ingress::RxBatch;
 
 fn loopback() -> MediaConfig {
-    MediaConfig { listen: "127.0.0.1:0".parse().unwrap(), advertise: Vec::new(), seed: 7 }
+    MediaConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        advertise: Vec::new(),
+        dtls: Backend::Dimpl,
+        seed: 7,
+    }
 }
 
 fn started() -> (Media, mpsc::Receiver<Event>) {
+    started_with(Backend::Dimpl)
+}
+
+fn started_with(dtls: Backend) -> (Media, mpsc::Receiver<Event>) {
     let (sender, events) = mpsc::channel();
-    let media = start(loopback(), Box::new(move |event| drop(sender.send(event)))).unwrap();
+    let config = MediaConfig { dtls, ..loopback() };
+    let media = start(config, Box::new(move |event| drop(sender.send(event)))).unwrap();
     (media, events)
 }
 

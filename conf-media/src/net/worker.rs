@@ -16,7 +16,7 @@ use bytes::Bytes;
 use super::control::{Input, Output, Transport};
 use super::{Events, NetError, batch, shard};
 use crate::command::{Command, Event, Fingerprint, PeerId};
-use crate::dtls::{Certificate, dimpl};
+use crate::dtls::{Acceptor, Wake};
 
 /// What a worker is asked to do.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) enum Job {
     Expect(PeerId, Fingerprint),
     Remove(PeerId),
     Datagram(PeerId, Bytes),
+    /// The peer's handshake, on a thread of its own, has something new.
+    Wake(PeerId),
     Stop,
 }
 
@@ -46,7 +48,8 @@ impl Job {
             Self::Add(peer)
             | Self::Expect(peer, _)
             | Self::Remove(peer)
-            | Self::Datagram(peer, _) => Some(*peer),
+            | Self::Datagram(peer, _)
+            | Self::Wake(peer) => Some(*peer),
             Self::Stop => None,
         }
     }
@@ -66,7 +69,7 @@ struct Queue {
 
 impl Pool {
     pub(super) fn start(
-        certificate: &Certificate,
+        acceptor: &Acceptor,
         shard: &shard::Handle,
         events: &Events,
         threads: &mut Vec<JoinHandle<()>>,
@@ -76,7 +79,8 @@ impl Pool {
             let (jobs, receiver) = mpsc::channel();
             let waiting = Arc::new(AtomicUsize::new(0));
             let worker = Worker {
-                certificate: certificate.clone(),
+                acceptor: acceptor.clone(),
+                jobs: jobs.clone(),
                 shard: shard.clone(),
                 events: events.clone(),
                 waiting: waiting.clone(),
@@ -124,7 +128,9 @@ impl Pool {
 }
 
 struct Worker {
-    certificate: Certificate,
+    acceptor: Acceptor,
+    /// Its own queue, for handshakes that work elsewhere.
+    jobs: Sender<Job>,
     shard: shard::Handle,
     events: Events,
     waiting: Arc<AtomicUsize>,
@@ -158,10 +164,10 @@ impl Worker {
     fn job(&mut self, now: Instant, job: Job) {
         match job {
             Job::Add(peer) => {
-                let dtls = Box::new(dimpl::Server::new(self.certificate.clone()));
-                let transport = Transport::new(dtls);
+                let transport = Transport::new(self.acceptor.accept(self.wake(peer)));
                 self.peers.entry(peer).or_insert(Peer { transport, timer: None });
             }
+            Job::Wake(peer) => self.drive(peer, |transport| transport.handle(now, Input::Wake)),
             Job::Remove(peer) => self.remove(peer),
             Job::Expect(peer, fingerprint) => {
                 self.drive(peer, |transport| transport.handle(now, Input::Expect(fingerprint)));
@@ -200,9 +206,9 @@ impl Worker {
         }));
         let Ok(outputs) = outcome else {
             tracing::error!("a panic in a handshake was caught");
+            self.acceptor.panics().add();
             self.half_open -= usize::from(was_half_open);
-            peer.transport = Transport::new(Box::new(dimpl::Server::new(self.certificate.clone())));
-            self.remove(id);
+            self.forget(id);
             let reason = "internal error in the handshake".into();
             return (self.events)(Event::Failed { peer: id, reason });
         };
@@ -238,10 +244,19 @@ impl Worker {
         }
     }
 
+    fn wake(&self, peer: PeerId) -> Wake {
+        let jobs = self.jobs.clone();
+        Arc::new(move || drop(jobs.send(Job::Wake(peer)))) // fails only after the end
+    }
+
     fn remove(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.remove(&id) else { return };
-        self.half_open -= usize::from(peer.transport.is_half_open());
-        if let Some(at) = peer.timer {
+        let half_open = self.peers.get(&id).is_some_and(|peer| peer.transport.is_half_open());
+        self.half_open -= usize::from(half_open);
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: PeerId) {
+        if let Some(at) = self.peers.remove(&id).and_then(|peer| peer.timer) {
             self.timers.remove(&(at, id));
         }
     }

@@ -196,10 +196,10 @@ pub(super) const KEYS: &[Key] = &[
         path: "media.dtls",
         kind: Kind::Text,
         default: "dimpl",
-        allowed: "dimpl",
-        purpose: "Which DTLS implementation does the handshakes.",
+        allowed: "dimpl or webrtc-dtls",
+        purpose: "Which DTLS implementation does the handshakes: dimpl needs half the CPU; webrtc-dtls is an independent second one.",
         secret: false,
-        set: |_, value| (value.as_str()? == "dimpl").then_some(()),
+        set: |draft, value| value::dtls(value).map(|it| draft.config.media_dtls = it),
     },
     Key {
         path: "api.keys",

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use axum::http::Uri;
+use conf_media::dtls::Backend;
 use conf_privacy::Pii;
 
 use super::ApiKey;
@@ -76,6 +77,15 @@ pub(super) fn switch(value: &toml::Value) -> Option<bool> {
     match value.as_str()? {
         "on" => Some(true),
         "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// A DTLS implementation by the name of its crate.
+pub(super) fn dtls(value: &toml::Value) -> Option<Backend> {
+    match value.as_str()? {
+        "dimpl" => Some(Backend::Dimpl),
+        "webrtc-dtls" => Some(Backend::WebrtcDtls),
         _ => None,
     }
 }

@@ -6,13 +6,15 @@ use conf_privacy::Pii;
 use futures_util::FutureExt as _;
 
 use super::*;
+use crate::config::Config;
 use crate::meeting_task::{Attach, Joined};
 use crate::socket;
 
 fn registry(most: usize) -> Meetings {
     let metrics = Arc::new(Metrics::default());
-    let listen = "127.0.0.1:0".parse().unwrap();
-    let engine = Engine::start(listen, Vec::new(), Arc::clone(&metrics)).unwrap();
+    let media_listen = "127.0.0.1:0".parse().unwrap();
+    let config = Config { media_listen, ..Config::built_in() };
+    let engine = Engine::start(&config, Arc::clone(&metrics)).unwrap();
     let issuer = Issuer::new("key", "0123456789abcdef0123456789abcdef");
     Meetings::new(Common { limits: Limits::default(), most, issuer, engine, metrics })
 }

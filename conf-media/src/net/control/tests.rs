@@ -6,25 +6,24 @@ use sctp_proto::PayloadProtocolIdentifier as Ppid;
 
 use super::*;
 use crate::data::tests::Browser;
-use crate::dtls::client::{Client, server, start};
+use crate::dtls::Backend;
+use crate::dtls::client::{BACKENDS, Client, Side, Tasks, start};
 
 struct Pair {
     now: Instant,
     client: Client,
     transport: Transport,
+    tasks: Tasks,
     /// What came out besides datagrams.
     reported: Vec<Output>,
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn new(backend: Backend) -> Self {
         let now = start();
-        Self {
-            now,
-            client: Client::new(now),
-            transport: Transport::new(Box::new(server())),
-            reported: Vec::new(),
-        }
+        let Side { dtls, tasks, .. } = Side::new(backend);
+        let (client, transport) = (Client::new(now), Transport::new(dtls));
+        Self { now, client, transport, tasks, reported: Vec::new() }
     }
 
     fn run(&mut self) {
@@ -32,6 +31,8 @@ impl Pair {
             for datagram in self.client.poll() {
                 self.transport.handle(self.now, Input::Datagram(&datagram));
             }
+            self.tasks.settle();
+            self.transport.handle(self.now, Input::Wake);
             while let Some(output) = self.transport.poll() {
                 match output {
                     Output::Transmit(datagram) => self.client.handle(self.now, &datagram),
@@ -53,118 +54,138 @@ fn other_fingerprint() -> Fingerprint {
 
 #[test]
 fn keys_come_out_when_the_certificate_is_the_expected_one_in_either_order() {
-    let mut first = Pair::new();
-    first.expect(first.client.fingerprint);
-    assert!(matches!(first.reported[..], [Output::Connected(_)]), "fingerprint, then handshake");
+    for backend in BACKENDS {
+        let mut first = Pair::new(backend);
+        first.expect(first.client.fingerprint);
+        assert!(
+            matches!(first.reported[..], [Output::Connected(_)]),
+            "fingerprint, then handshake"
+        );
 
-    let mut last = Pair::new();
-    last.run();
-    assert!(last.client.connected && last.reported.is_empty(), "no keys before the fingerprint");
-    assert!(last.transport.is_half_open());
-    last.expect(last.client.fingerprint);
-    assert!(matches!(last.reported[..], [Output::Connected(_)]), "handshake, then fingerprint");
-    assert!(!last.transport.is_half_open());
+        let mut last = Pair::new(backend);
+        last.run();
+        assert!(
+            last.client.connected && last.reported.is_empty(),
+            "no keys before the fingerprint"
+        );
+        assert!(last.transport.is_half_open());
+        last.expect(last.client.fingerprint);
+        assert!(matches!(last.reported[..], [Output::Connected(_)]), "handshake, then fingerprint");
+        assert!(!last.transport.is_half_open());
+    }
 }
 
 #[test]
 fn another_certificate_fails_the_peer_and_no_keys_come_out() {
-    for before in [true, false] {
-        let mut pair = Pair::new();
-        if !before {
-            pair.run();
+    for backend in BACKENDS {
+        for before in [true, false] {
+            let mut pair = Pair::new(backend);
+            if !before {
+                pair.run();
+            }
+            pair.expect(other_fingerprint());
+            let wanted = "the peer's certificate is not the signalled one".to_owned();
+            assert_eq!(pair.reported, [Output::Failed(wanted)]);
+            pair.expect(pair.client.fingerprint);
+            assert_eq!(pair.reported.len(), 1, "it has failed for good");
+            assert_eq!(pair.transport.timeout(), None);
         }
-        pair.expect(other_fingerprint());
-        let wanted = "the peer's certificate is not the signalled one".to_owned();
-        assert_eq!(pair.reported, [Output::Failed(wanted)]);
-        pair.expect(pair.client.fingerprint);
-        assert_eq!(pair.reported.len(), 1, "it has failed for good");
-        assert_eq!(pair.transport.timeout(), None);
     }
 }
 
 #[test]
 fn a_changed_fingerprint_ends_the_connection_and_the_same_one_does_not() {
-    let mut pair = Pair::new();
-    pair.expect(pair.client.fingerprint);
-    pair.expect(pair.client.fingerprint);
-    assert_eq!(pair.reported.len(), 1);
-    pair.expect(other_fingerprint());
-    assert!(matches!(pair.reported[..], [Output::Connected(_), Output::Failed(_)]));
+    for backend in BACKENDS {
+        let mut pair = Pair::new(backend);
+        pair.expect(pair.client.fingerprint);
+        pair.expect(pair.client.fingerprint);
+        assert_eq!(pair.reported.len(), 1);
+        pair.expect(other_fingerprint());
+        assert!(matches!(pair.reported[..], [Output::Connected(_), Output::Failed(_)]));
+    }
 }
 
 #[test]
 fn a_handshake_that_never_ends_fails_after_the_limit() {
-    let mut pair = Pair::new();
-    assert!(pair.transport.is_idle());
-    assert_eq!(pair.transport.timeout(), None, "nothing is held before the first datagram");
-    let hello = pair.client.poll().remove(0);
-    pair.transport.handle(pair.now, Input::Datagram(&hello[..20]));
-    assert_eq!(pair.transport.timeout(), Some(pair.now + HANDSHAKE_LIMIT));
-    pair.transport.handle_timeout(pair.now + HANDSHAKE_LIMIT);
-    let reason = "the handshake was not finished within 30 s".to_owned();
-    assert_eq!(pair.transport.poll(), Some(Output::Failed(reason)));
+    for backend in BACKENDS {
+        let mut pair = Pair::new(backend);
+        assert!(pair.transport.is_idle());
+        assert_eq!(pair.transport.timeout(), None, "nothing is held before the first datagram");
+        let hello = pair.client.poll().remove(0);
+        pair.transport.handle(pair.now, Input::Datagram(&hello[..20]));
+        assert_eq!(pair.transport.timeout(), Some(pair.now + HANDSHAKE_LIMIT));
+        pair.transport.handle_timeout(pair.now + HANDSHAKE_LIMIT);
+        let reason = "the handshake was not finished within 30 s".to_owned();
+        assert_eq!(pair.transport.poll(), Some(Output::Failed(reason)));
 
-    let mut unsignalled = Pair::new();
-    unsignalled.run();
-    unsignalled.transport.handle_timeout(unsignalled.now + HANDSHAKE_LIMIT);
-    let reason = "no fingerprint was signalled within 30 s".to_owned();
-    assert_eq!(unsignalled.transport.poll(), Some(Output::Failed(reason)));
+        let mut unsignalled = Pair::new(backend);
+        unsignalled.run();
+        unsignalled.transport.handle_timeout(unsignalled.now + HANDSHAKE_LIMIT);
+        let reason = "no fingerprint was signalled within 30 s".to_owned();
+        assert_eq!(unsignalled.transport.poll(), Some(Output::Failed(reason)));
+    }
 }
 
 #[test]
 fn an_offer_without_media_fails_with_its_reason() {
-    let mut pair = Pair::new();
-    let mut hello = pair.client.poll().remove(0);
-    let at = hello.windows(4).position(|window| window == [0, 14, 0, 9]).unwrap();
-    hello[at] = 0xAA;
-    pair.transport.handle(pair.now, Input::Datagram(&hello));
-    let reason = "the ClientHello does not offer use_srtp".to_owned();
-    assert_eq!(pair.transport.poll(), Some(Output::Failed(reason)));
-    assert_eq!(pair.transport.poll(), None);
+    for backend in BACKENDS {
+        let mut pair = Pair::new(backend);
+        let mut hello = pair.client.poll().remove(0);
+        let at = hello.windows(4).position(|window| window == [0, 14, 0, 9]).unwrap();
+        hello[at] = 0xAA;
+        pair.transport.handle(pair.now, Input::Datagram(&hello));
+        let reason = "the ClientHello does not offer use_srtp".to_owned();
+        assert_eq!(pair.transport.poll(), Some(Output::Failed(reason)));
+        assert_eq!(pair.transport.poll(), None);
+    }
 }
 
 #[test]
 fn a_data_channel_opens_inside_the_connection_even_if_its_first_packet_was_early() {
-    let mut pair = Pair::new();
-    pair.run(); // no fingerprint yet
-    let mut browser = Browser::new();
-    for packet in browser.poll(pair.now) {
-        pair.client.dtls.send_application_data(&packet).unwrap();
-    }
-    pair.run();
-    pair.expect(pair.client.fingerprint);
-    let mut opened = false;
-    for _ in 0..40 {
-        for packet in std::mem::take(&mut pair.client.data) {
-            browser.handle(pair.now, packet.into());
-        }
-        if browser.connected && !opened {
-            opened = true;
-            browser.open(0, 0, 0, "_reliable");
-            browser.send(0, b"hello", Ppid::String);
-        }
-        pair.now += Duration::from_millis(100);
-        browser.association.handle_timeout(pair.now);
+    for backend in BACKENDS {
+        let mut pair = Pair::new(backend);
+        pair.run(); // no fingerprint yet
+        let mut browser = Browser::new();
         for packet in browser.poll(pair.now) {
             pair.client.dtls.send_application_data(&packet).unwrap();
         }
-        pair.transport.handle_timeout(pair.now);
         pair.run();
+        pair.expect(pair.client.fingerprint);
+        let mut opened = false;
+        for _ in 0..40 {
+            for packet in std::mem::take(&mut pair.client.data) {
+                browser.handle(pair.now, packet.into());
+            }
+            if browser.connected && !opened {
+                opened = true;
+                browser.open(0, 0, 0, "_reliable");
+                browser.send(0, b"hello", Ppid::String);
+            }
+            pair.now += Duration::from_millis(100);
+            browser.association.handle_timeout(pair.now);
+            for packet in browser.poll(pair.now) {
+                pair.client.dtls.send_application_data(&packet).unwrap();
+            }
+            pair.transport.handle_timeout(pair.now);
+            pair.run();
+        }
+        let [Output::Connected(_), Output::Data(open), Output::Data(message)] = &pair.reported[..]
+        else {
+            panic!("{:?}", pair.reported)
+        };
+        assert!(matches!(open, data::Output::Opened { stream: 0, .. }));
+        assert!(matches!(message, data::Output::Message { bytes, .. } if &bytes[..] == b"hello"));
     }
-    let [Output::Connected(_), Output::Data(open), Output::Data(message)] = &pair.reported[..]
-    else {
-        panic!("{:?}", pair.reported)
-    };
-    assert!(matches!(open, data::Output::Opened { stream: 0, .. }));
-    assert!(matches!(message, data::Output::Message { bytes, .. } if &bytes[..] == b"hello"));
 }
 
 #[test]
 fn a_peer_that_closes_is_reported() {
-    let mut pair = Pair::new();
-    pair.expect(pair.client.fingerprint);
-    pair.client.dtls.close().unwrap();
-    pair.run();
-    let reason = "the peer closed the connection".to_owned();
-    assert_eq!(pair.reported.last(), Some(&Output::Failed(reason)));
+    for backend in BACKENDS {
+        let mut pair = Pair::new(backend);
+        pair.expect(pair.client.fingerprint);
+        pair.client.dtls.close().unwrap();
+        pair.run();
+        let reason = "the peer closed the connection".to_owned();
+        assert_eq!(pair.reported.last(), Some(&Output::Failed(reason)));
+    }
 }

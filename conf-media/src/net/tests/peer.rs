@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::command::PeerId;
-use crate::dtls::client::Client;
+use crate::dtls::client::{BACKENDS, Client};
 use crate::ice::Credentials;
 use crate::rtp::{Class as Kind, classify};
 use crate::stun::{self, IntegrityKey, Role, TransactionId, Writer};
@@ -77,28 +77,32 @@ impl Peer {
 
 #[test]
 fn a_peer_is_checked_connects_and_the_server_shows_the_announced_certificate() {
-    let (media, events) = started();
-    let mut peer = Peer::checked(&media);
-    let fingerprint = peer.client.fingerprint;
-    media.send(Command::ExpectFingerprint { peer: PEER, fingerprint });
-    peer.run(|client| client.connected);
-    assert_eq!(peer.client.seen, Some(media.fingerprint()));
-    let connected = events.recv_timeout(Duration::from_secs(5)).unwrap();
-    assert!(matches!(connected, Event::Connected { peer: PEER, .. }), "{connected:?}");
-    media.stop();
+    for backend in BACKENDS {
+        let (media, events) = started_with(backend);
+        let mut peer = Peer::checked(&media);
+        let fingerprint = peer.client.fingerprint;
+        media.send(Command::ExpectFingerprint { peer: PEER, fingerprint });
+        peer.run(|client| client.connected);
+        assert_eq!(peer.client.seen, Some(media.fingerprint()));
+        let connected = events.recv_timeout(Duration::from_secs(5)).unwrap();
+        assert!(matches!(connected, Event::Connected { peer: PEER, .. }), "{connected:?}");
+        media.stop();
+    }
 }
 
 #[test]
 fn a_peer_with_another_certificate_fails() {
-    let (media, events) = started();
-    let mut peer = Peer::checked(&media);
-    let fingerprint = Fingerprint([7; 32]);
-    media.send(Command::ExpectFingerprint { peer: PEER, fingerprint });
-    peer.run(|client| client.connected); // the client's part is done before ours
-    let failed = events.recv_timeout(Duration::from_secs(5)).unwrap();
-    assert!(matches!(failed, Event::Failed { peer: PEER, .. }), "{failed:?}");
-    assert!(events.try_recv().is_err());
-    media.stop();
+    for backend in BACKENDS {
+        let (media, events) = started_with(backend);
+        let mut peer = Peer::checked(&media);
+        let fingerprint = Fingerprint([7; 32]);
+        media.send(Command::ExpectFingerprint { peer: PEER, fingerprint });
+        peer.run(|client| client.connected); // the client's part is done before ours
+        let failed = events.recv_timeout(Duration::from_secs(5)).unwrap();
+        assert!(matches!(failed, Event::Failed { peer: PEER, .. }), "{failed:?}");
+        assert!(events.try_recv().is_err());
+        media.stop();
+    }
 }
 
 #[test]

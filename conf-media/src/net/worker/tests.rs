@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use super::*;
 use crate::dtls::client::{Client, fragments, start};
-use crate::dtls::{Dtls, DtlsError, HANDSHAKE_LIMIT};
+use crate::dtls::{Backend, Dtls, DtlsError, HANDSHAKE_LIMIT};
 
 fn worker() -> (Worker, Receiver<Command>, Receiver<Event>) {
     let (shard, commands) = shard::Handle::new().unwrap();
     let (sender, events) = mpsc::channel();
     let worker = Worker {
-        certificate: Certificate::generate().unwrap(),
+        acceptor: Acceptor::start(Backend::Dimpl).unwrap(),
+        jobs: mpsc::channel().0,
         shard,
         events: Arc::new(move |event| drop(sender.send(event))),
         waiting: Arc::new(AtomicUsize::new(0)),
@@ -127,6 +128,7 @@ fn a_panic_ends_one_peer_and_no_other() {
     let failed: Vec<Event> = events.try_iter().collect();
     assert!(matches!(failed[..], [Event::Failed { peer: PeerId(2), .. }]), "{failed:?}");
     assert_eq!((worker.peers.len(), worker.half_open), (1, 1));
+    assert_eq!(worker.acceptor.panics().count(), 1);
     worker.due(now + HANDSHAKE_LIMIT + Duration::from_secs(1));
     assert_eq!(worker.half_open, 0);
 }
