@@ -1,18 +1,11 @@
 // Every page and open dialog: no violation that axe finds, in both languages and themes; pictures
 // at three widths for the eye.
-import { AxeBuilder } from '@axe-core/playwright'
 import { mkdirSync } from 'node:fs'
+import { isClean } from './axe'
 import { expect, test } from './fixtures'
-import type { Person } from './person'
 
 const out = `${process.env.E2E_OUT ?? 'test-results'}/pages`
 mkdirSync(out, { recursive: true })
-
-async function isClean(person: Person, what: string): Promise<void> {
-  const result = await new AxeBuilder({ page: person.page }).analyze()
-  const violations = result.violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`)
-  expect.soft(violations, what).toEqual([])
-}
 
 const sizes = [
   { width: 360, height: 740 },

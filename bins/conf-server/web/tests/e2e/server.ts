@@ -55,6 +55,13 @@ export class Server {
     return `${this.url}/r/${this.code}`
   }
 
+  /** The one-time link of the first administrator, as it was printed. */
+  get firstLink(): string {
+    const link = /http\S+\/welcome#\S+/.exec(this.log)?.[0]
+    if (!link) throw new Error(`no one-time link was printed:\n${this.log}`)
+    return link
+  }
+
   /** Memory that the process holds, bytes. */
   get residentBytes(): number {
     const status = readFileSync(`/proc/${this.child?.pid}/status`, 'utf8')
