@@ -19,6 +19,7 @@ use conf_core::account::SESSION_LIFE;
 use conf_core::{Account, AccountId, AccountRole, Email, PasswordHash};
 use conf_privacy::Pii;
 use conf_store::{Digest, Session};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ApiError, App, Client, Shared, body, token};
@@ -188,11 +189,12 @@ pub(super) struct Own {
     name: Pii<String>,
     email: Email,
     role: AccountRole,
+    last_sign_in: Option<Timestamp>,
 }
 
 impl From<&Account> for Own {
     fn from(account: &Account) -> Self {
-        let Account { id, name, email, role, .. } = account.clone();
-        Self { id, name, email, role }
+        let Account { id, name, email, role, last_sign_in, .. } = account.clone();
+        Self { id, name, email, role, last_sign_in }
     }
 }
