@@ -180,6 +180,7 @@ test('everything with an account works by keyboard', async ({ server, person }) 
   const { page } = ada
   await ada.id('account-menu').focus()
   await page.keyboard.press('Enter')
+  await expect(page.getByRole('menuitem').first()).toBeFocused()
   await page.keyboard.press('End')
   await expect(ada.id('sign-out')).toBeFocused()
   await page.keyboard.press('Enter')
