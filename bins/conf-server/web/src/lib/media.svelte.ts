@@ -40,8 +40,8 @@ export interface MediaOptions {
   url: string;
   token: string;
   tracks: Visit['tracks'];
-  /** The room lets people start muted: a microphone that was on comes along, silent. */
-  muted: boolean;
+  /** The room lets me start muted: a microphone that was on comes along, silent. */
+  muted: () => boolean;
   /** A fresh token, for a new start after the old connection was given up. */
   renew: () => Promise<string>;
   replaced: () => void;
@@ -104,7 +104,7 @@ export class Media {
 
   async setMicrophone(on: boolean): Promise<void> {
     this.#wanted.microphone = on;
-    await this.#device('microphone', () => (on && this.#options.muted ? this.#unmute() : this.room.localParticipant.setMicrophoneEnabled(on)));
+    await this.#device('microphone', () => (on && this.#options.muted() ? this.#unmute() : this.room.localParticipant.setMicrophoneEnabled(on)));
   }
 
   /** Where people start muted, the server mutes what is first published: so that comes silent, and sounds then. */
@@ -176,7 +176,7 @@ export class Media {
     if (isLive(microphone)) this.#pending.microphone = new LocalAudioTrack(microphone, microphone.getConstraints(), false);
     if (isLive(camera)) this.#pending.camera = new LocalVideoTrack(camera, camera.getConstraints(), false);
     this.#wanted = {
-      microphone: !this.#options.muted && (microphone === 'wanted' || this.#pending.microphone !== undefined),
+      microphone: !this.#options.muted() && (microphone === 'wanted' || this.#pending.microphone !== undefined),
       camera: camera === 'wanted' || this.#pending.camera !== undefined,
     };
     this.#refresh();
@@ -201,7 +201,7 @@ export class Media {
     const { microphone, camera } = this.#pending;
     const sent: Promise<unknown>[] = [];
     if (microphone) {
-      if (this.#options.muted) await microphone.mute();
+      if (this.#options.muted()) await microphone.mute();
       sent.push(me.publishTrack(microphone, { source: Track.Source.Microphone }));
     }
     else if (this.#wanted.microphone) sent.push(this.#device('microphone', () => me.setMicrophoneEnabled(true)));
@@ -294,7 +294,7 @@ export class Media {
     const me = this.room.localParticipant;
     const mine = look(me);
     mine.camera ??= this.#pending.camera;
-    if (this.#pending.microphone && mine.microphone === 'off') mine.microphone = this.#options.muted ? 'muted' : 'on';
+    if (this.#pending.microphone && mine.microphone === 'off') mine.microphone = this.#options.muted() ? 'muted' : 'on';
     this.microphone = mine.microphone === 'on';
     this.camera = mine.camera !== undefined;
     this.screen = mine.screen !== undefined;

@@ -60,15 +60,15 @@ export class Meeting {
     this.#leave = leave;
     this.me = visit.admission.participant;
     this.limits = { ...this.limits, ...visit.room.limits };
+    this.door = new Door(visit.room.options, (command) => this.#ask(command), () => this.moderator);
     this.media = new Media({
       url: location.origin.replace(/^http/, 'ws'),
       token: visit.admission.media_token ?? '',
       tracks: visit.tracks,
-      muted: visit.admission.role === 'viewer' && (visit.room.options?.mute_on_start ?? false),
+      muted: () => visit.admission.role === 'viewer' && this.door.options.mute_on_start,
       renew: () => this.#renew(),
       replaced: () => this.#finish({ kind: 'replaced' }),
     });
-    this.door = new Door(visit.room.options, (command) => this.#ask(command), () => this.moderator);
     this.#socket = visit.connection?.socket ?? meetingSocket(visit, this.#listener);
   }
 
