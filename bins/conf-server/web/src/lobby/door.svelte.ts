@@ -58,6 +58,11 @@ export class Door {
     }
   }
 
+  /** The list is open: what pointed to it is in the way now. */
+  looked(): void {
+    notices.withdraw(TOAST);
+  }
+
   /** Who is no longer a moderator sees nobody wait. */
   close(): void {
     this.waiting.clear();

@@ -247,6 +247,7 @@ for (const locale of ['en-GB', 'de-DE']) {
     await look(owner.person, 'knock')
     await owner.person.id('toggle-people').click()
     await expect(owner.person.id('waiting-list')).toBeVisible()
+    await expect(owner.person.id('toast-act')).toHaveCount(0)
     await look(owner.person, 'people')
     await row(owner.person, 'Cem').getByTestId('deny').click()
     await expect(cem.id('denied')).toBeVisible()
