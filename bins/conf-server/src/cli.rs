@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, reason = "a command line answers on standard output")]
 
 mod admin;
+mod check;
 mod config;
 mod serve;
 mod words;
@@ -51,6 +52,12 @@ const COMMANDS: &[Command] = &[
         options: "link [EMAIL] [--config PATH]",
         purpose: "print a one-time link: for the first administrator, or a new password",
         run: admin::run,
+    },
+    Command {
+        name: "check",
+        options: "[--config PATH] [--json]",
+        purpose: "look at configuration, ports, certificate, clock, disk and database",
+        run: check::run,
     },
     Command {
         name: "config",

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod admin;
+pub mod check;
 mod clock;
 pub mod config;
 mod http;

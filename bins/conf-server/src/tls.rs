@@ -105,6 +105,14 @@ pub(crate) struct Https {
     pub(crate) keeper: JoinHandle<()>,
 }
 
+/// The certificate that was got by ACME last, if there is one.
+///
+/// # Errors
+/// [`TlsError`], where its file is damaged or open to others.
+pub(crate) fn stored(data_dir: &std::path::Path) -> Result<Option<Certificate>, TlsError> {
+    acme::stored(&data_dir.join(acme::FOLDER))
+}
+
 /// Reads the certificate and starts what keeps it current: files that change (or `reload`), or
 /// orders at an ACME server.
 ///

@@ -231,7 +231,7 @@ async fn heads_and_bodies_that_are_too_long_are_refused_over_tls_too() {
     let authority = Authority::new();
     let (running, _files, _folder) = start(&authority.good()).await;
     let address = running.server.http();
-    let long = format!("GET / HTTP/1.1\r\nhost: {NAME}\r\nx: {}\r\n\r\n", "x".repeat(200_000));
+    let long = format!("GET / HTTP/1.1\r\nhost: {NAME}\r\nx: {}\r\n\r\n", "x".repeat(500_000));
     let answer = authority.raw(address, &long).await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431 "), "{answer}");
     let long = format!(

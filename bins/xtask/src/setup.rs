@@ -8,13 +8,17 @@ use anyhow::{Context, Result, bail};
 use crate::stage::say;
 
 /// A program the tests use, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("cc", "gcc"),
     ("openssl", "openssl"),
     ("chromium", "chromium"),
     ("ip", "iproute2"),
     ("sysctl", "procps"),
     ("unshare", "util-linux"),
+    ("pebble", "pebble"),
+    ("certutil", "libnss3-tools"),
+    ("debootstrap", "debootstrap"),
+    ("dpkg-deb", "dpkg"),
 ];
 
 /// The oldest Node that Vite 8 runs on.

@@ -13,7 +13,7 @@ mod sqlite;
 mod store;
 mod tables;
 
-pub use sqlite::Sqlite;
+pub use sqlite::{Glance, Sqlite, glance};
 
 use crate::StoreError;
 

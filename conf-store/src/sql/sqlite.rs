@@ -145,6 +145,31 @@ fn pool(connections: u32) -> SqlitePoolOptions {
         .test_before_acquire(false)
 }
 
+/// What a look at a database without opening it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glance {
+    /// There is none.
+    Missing,
+    /// It has no tables yet.
+    Begun,
+    /// The version of its tables.
+    Version(u32),
+}
+
+/// Reads the head of a folder's database and changes nothing, also while a server works with it.
+///
+/// # Errors
+/// [`OpenError`] where [`Sqlite::open`] would refuse the file.
+pub fn glance(folder: &Path) -> Result<Glance, OpenError> {
+    let path = folder.join(FILE);
+    let failed = OpenError::io("read", &path);
+    match File::open(&path) {
+        Ok(file) => judge(&path, file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Glance::Missing),
+        Err(error) => Err(failed(error)),
+    }
+}
+
 /// Looks at the file without touching it; makes an empty one where there is none.
 fn look(path: &Path) -> Result<(), OpenError> {
     let file = match File::open(path) {
@@ -161,6 +186,10 @@ fn look(path: &Path) -> Result<(), OpenError> {
         }
         Err(error) => return Err(OpenError::io("read", path)(error)),
     };
+    judge(path, file).map(drop)
+}
+
+fn judge(path: &Path, file: File) -> Result<Glance, OpenError> {
     if !file.metadata().map_err(OpenError::io("read", path))?.is_file() {
         return Err(OpenError::Damaged { path: path.to_owned(), problem: "no file".to_owned() });
     }
@@ -170,7 +199,7 @@ fn look(path: &Path) -> Result<(), OpenError> {
     let mut head = Vec::new();
     file.take(HEAD).read_to_end(&mut head).map_err(OpenError::io("read", path))?;
     if head.is_empty() {
-        return Ok(());
+        return Ok(Glance::Begun);
     }
     let stamp = stamp_of(&head).ok_or_else(|| OpenError::Damaged {
         path: path.to_owned(),
@@ -178,7 +207,11 @@ fn look(path: &Path) -> Result<(), OpenError> {
     })?;
     // Before its first tables are moved out of the log, our own file is one page without a stamp.
     let begun = stamp == Stamp { application: 0, version: 0 } && pages(&head) == Some(1);
-    if begun { Ok(()) } else { accept(path, stamp) }
+    if begun {
+        return Ok(Glance::Begun);
+    }
+    accept(path, stamp)?;
+    Ok(Glance::Version(stamp.version))
 }
 
 /// What the head of the file says (SQLite file format, section 1.3).

@@ -12,6 +12,7 @@ use super::{Fault, Outcome, Words};
 pub(super) fn run(words: Words) -> Outcome {
     let config = configuration(words.only_file()?.as_deref())?;
     log::start(config.log_level);
+    forbid_core_dumps();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -19,6 +20,16 @@ pub(super) fn run(words: Words) -> Outcome {
     let outcome = runtime.block_on(serve_until_told(config));
     runtime.shutdown_timeout(Duration::from_millis(500));
     outcome
+}
+
+/// What people say is in memory only, so memory must not be written to a disk when something
+/// crashes. The limit does not hold for dumps that the kernel pipes to a program; the second does.
+fn forbid_core_dumps() {
+    use nix::sys::prctl::set_dumpable;
+    use nix::sys::resource::{Resource, setrlimit};
+    if setrlimit(Resource::RLIMIT_CORE, 0, 0).and(set_dumpable(false)).is_err() {
+        tracing::warn!("core dumps cannot be switched off");
+    }
 }
 
 async fn serve_until_told(config: Config) -> Outcome {

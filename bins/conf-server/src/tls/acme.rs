@@ -164,6 +164,11 @@ impl Keeper {
     }
 }
 
+/// What is in the folder, without making or changing it.
+pub(super) fn stored(folder: &std::path::Path) -> Result<Option<Certificate>, TlsError> {
+    folder::certificate_in(folder)
+}
+
 fn is_for(certificate: &Certificate, domains: &[String]) -> bool {
     domains.iter().all(|domain| certificate.names.contains(domain))
         && certificate.names.iter().all(|name| domains.contains(name))

@@ -32,9 +32,7 @@ impl Folder {
 
     /// The certificate that was got last; it may be over.
     pub(super) fn certificate(&self) -> Result<Option<Certificate>, TlsError> {
-        let path = self.0.join(CERTIFICATE);
-        let Some(pem) = read(&path)? else { return Ok(None) };
-        pem::pair((&path, &pem), (&path, &pem)).map(Some)
+        certificate_in(&self.0)
     }
 
     /// Stores a new one and reads it back.
@@ -78,6 +76,13 @@ impl Folder {
         fs::rename(&draft, &path)?;
         fs::File::open(&self.0)?.sync_all()
     }
+}
+
+/// The certificate that was got last.
+pub(super) fn certificate_in(folder: &Path) -> Result<Option<Certificate>, TlsError> {
+    let path = folder.join(CERTIFICATE);
+    let Some(pem) = read(&path)? else { return Ok(None) };
+    pem::pair((&path, &pem), (&path, &pem)).map(Some)
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, TlsError> {

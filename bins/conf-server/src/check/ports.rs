@@ -1,0 +1,52 @@
+//! Can the ports be had?
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+
+use super::Finding;
+use crate::config::Config;
+
+/// Binds each port for a moment; `running`: a server holds them, and should.
+pub(super) fn look(config: &Config, running: bool) -> Vec<Finding> {
+    let tcp = |at: SocketAddr| TcpListener::bind(at).map(drop);
+    let udp = |at: SocketAddr| UdpSocket::bind(at).map(drop);
+    let mut findings = vec![finding("http.listen", config.http_listen, tcp, running)];
+    let optional = [
+        ("http.redirect_listen", config.redirect_listen),
+        ("metrics.listen", config.metrics_listen),
+    ];
+    for (key, at) in optional.into_iter().filter_map(|(key, at)| Some((key, at?))) {
+        findings.push(finding(key, at, tcp, running));
+    }
+    findings.push(finding("media.listen", config.media_listen, udp, running));
+    findings
+}
+
+fn finding(
+    key: &'static str,
+    at: SocketAddr,
+    bind: impl Fn(SocketAddr) -> io::Result<()>,
+    running: bool,
+) -> Finding {
+    let error = match bind(at) {
+        Ok(()) => return Finding::ok(key, format!("{at} is free")),
+        Err(error) => error,
+    };
+    match error.kind() {
+        ErrorKind::AddrInUse if running => {
+            Finding::ok(key, format!("{at} is in use, and a server runs with this data_dir"))
+        }
+        ErrorKind::AddrInUse => Finding::problem(
+            key,
+            format!("{at} is in use by another program: stop it, or choose another port"),
+        ),
+        ErrorKind::PermissionDenied => Finding::problem(
+            key,
+            format!("{at} is not allowed to this user: ports below 1024 need CAP_NET_BIND_SERVICE"),
+        ),
+        ErrorKind::AddrNotAvailable => {
+            Finding::problem(key, format!("{at} is not an address of this machine"))
+        }
+        _ => Finding::problem(key, format!("{at} cannot be listened on: {error}")),
+    }
+}

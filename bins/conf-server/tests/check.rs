@@ -1,0 +1,138 @@
+//! `conf-server check`: what it finds, in words and as JSON, and how it ends.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
+
+mod support;
+
+use std::net::{TcpListener, UdpSocket};
+use std::process::Command;
+
+use serde_json::Value;
+use support::Folder;
+use support::tls::{Authority, NAME, file, mode};
+
+/// Exit code, standard output, standard error.
+fn check(
+    folder: &Folder,
+    words: &[&str],
+    variables: &[(&str, &str)],
+) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conf-server"));
+    command
+        .current_dir(&folder.0)
+        .env_clear()
+        .env("CONF_HTTP__LISTEN", "127.0.0.1:0")
+        .env("CONF_MEDIA__LISTEN", "127.0.0.1:0")
+        .env("CONF_METRICS__LISTEN", "off")
+        .envs(variables.iter().copied())
+        .arg("check")
+        .args(words);
+    let out = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (out.status.code(), text(out.stdout), text(out.stderr))
+}
+
+fn line<'a>(text: &'a str, topic: &str) -> &'a str {
+    let of = |line: &&str| line.split_whitespace().nth(1) == Some(topic);
+    text.lines().find(of).unwrap_or_else(|| panic!("no {topic} in\n{text}"))
+}
+
+#[test]
+fn a_good_set_up_has_no_problem_and_nothing_is_made() {
+    let folder = Folder::new();
+    let (code, text, _) = check(&folder, &[], &[]);
+    assert_eq!(code, Some(0), "{text}");
+    for topic in
+        ["configuration", "http.listen", "media.listen", "certificate", "data_dir", "store"]
+    {
+        assert!(line(&text, topic).starts_with("ok "), "{text}");
+    }
+    line(&text, "clock");
+    line(&text, "disk");
+    assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[test]
+fn a_refused_configuration_ends_with_78() {
+    let folder = Folder::new();
+    let wrong = [("CONF_LIMITS__PARTICIPANTS", "0")];
+    let (code, _, error) = check(&folder, &[], &wrong);
+    assert_eq!((code, error.contains("limits.participants = 0")), (Some(78), true), "{error}");
+    let (code, text, _) = check(&folder, &["--json"], &wrong);
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &found["findings"][0]["level"]), (Some(78), &"problem".into()), "{text}");
+    assert_eq!(check(&folder, &["--jsno"], &[]).0, Some(64));
+}
+
+#[test]
+fn ports_in_use_are_named() {
+    let folder = Folder::new();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = tcp.local_addr().unwrap().to_string();
+    let media = udp.local_addr().unwrap().to_string();
+    let (code, text, _) =
+        check(&folder, &[], &[("CONF_HTTP__LISTEN", &at), ("CONF_MEDIA__LISTEN", &media)]);
+    assert_eq!(code, Some(1), "{text}");
+    for (topic, at) in [("http.listen", at), ("media.listen", media)] {
+        let line = line(&text, topic);
+        assert!(line.starts_with("problem") && line.contains(&at), "{text}");
+    }
+}
+
+#[test]
+fn a_certificate_is_judged_by_its_key_dates_and_names() {
+    let folder = Folder::new();
+    let authority = Authority::new();
+    let url = format!("https://{NAME}");
+    let judged = |pair: &support::tls::Pair| {
+        pair.write(&folder.0);
+        let variables = [
+            ("CONF_TLS__CERT", "cert.pem"),
+            ("CONF_TLS__KEY", "key.pem"),
+            ("CONF_HTTP__PUBLIC_URL", &*url),
+        ];
+        let (code, text, _) = check(&folder, &[], &variables);
+        (code, line(&text, "certificate").to_owned())
+    };
+    let (code, words) = judged(&authority.good());
+    assert_eq!((code, words.contains("valid until 2120-01-01")), (Some(0), true), "{words}");
+    let (code, words) = judged(&authority.issue(&["*.example.org"], (2020, 2120)));
+    assert_eq!(code, Some(0), "{words}");
+    for (names, years, wrong) in [
+        ("other.example.org", (2020, 2120), "it is not for meet.example.org"),
+        ("*.meet.example.org", (2020, 2120), "it is not for meet.example.org"),
+        (NAME, (2020, 2021), "is valid from 2020-01-01"),
+    ] {
+        let (code, words) = judged(&authority.issue(&[names], years));
+        assert_eq!((code, words.contains(wrong)), (Some(1), true), "{words}");
+    }
+}
+
+#[test]
+fn folders_that_others_can_open_and_foreign_databases_are_problems_and_stay() {
+    let folder = Folder::new();
+    let data = folder.0.join("data");
+    std::fs::create_dir(&data).unwrap();
+    mode(&data, 0o755);
+    let secrets = file(&data, "secrets.toml", "x");
+    mode(&secrets, 0o644);
+    let foreign = file(&data, "conf.db", "no database at all");
+    mode(&foreign, 0o600);
+    let (code, text, _) = check(&folder, &[], &[]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(line(&text, "data_dir").contains("0755"), "{text}");
+    assert!(line(&text, "secrets").contains("0644"), "{text}");
+    assert!(line(&text, "store").contains("is damaged"), "{text}");
+    assert_eq!(std::fs::read_to_string(foreign).unwrap(), "no database at all");
+}
+
+#[test]
+fn addresses_of_others_and_plain_http_are_hints() {
+    let folder = Folder::new();
+    let variables =
+        [("CONF_MEDIA__ADVERTISE", "192.0.2.7"), ("CONF_HTTP__PUBLIC_URL", "http://a.example.org")];
+    let (code, text, _) = check(&folder, &[], &variables);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(line(&text, "media.advertise").contains("good behind NAT"), "{text}");
+    assert!(line(&text, "http.public_url").starts_with("warning"), "{text}");
+}
