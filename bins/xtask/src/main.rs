@@ -1,5 +1,6 @@
 //! Builds, tests and measures the workspace. `cargo xtask` lists the commands.
 
+mod dist;
 mod e2e;
 mod fuzz;
 mod inputs;
@@ -21,9 +22,10 @@ cargo xtask <command>
   test [STAGE…]    all that must pass before a merge; with names only those stages
   bench [GROUP]    criterion groups with figures
   fuzz [SECONDS]   mutate every corpus on the stable toolchain (default 60 a target)
+  dist             the Debian package, in target/dist
   wire             write the TypeScript of the meeting websocket anew
 
-stages of test: format rules web lint unit docs bench examples release e2e";
+stages of test: format rules web lint unit docs bench examples release dist e2e";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         "test" => test(rest),
         "bench" => rust::bench(rest),
         "fuzz" => fuzz::run(rest),
+        "dist" => dist::make(),
         "wire" => rust::wire(),
         _ => {
             stage::say(HELP);
@@ -61,6 +64,7 @@ fn test(only: &[String]) -> Result<()> {
     run.stage("bench", rust::benches_once);
     run.stage("examples", rust::examples);
     run.stage("release", rust::release);
+    run.stage("dist", dist::check);
     run.stage("e2e", e2e::run);
     run.finish()
 }
