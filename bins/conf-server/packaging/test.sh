@@ -22,7 +22,7 @@ echo "$answer" | grep -q '^ready' || { cat "$2/serve.log"; echo "it does not ans
 # `chroot` becomes the program, which keeps its process id.
 kill -TERM "$server"
 wait "$server" || { cat "$2/serve.log"; echo "it does not end well"; exit 1; }
-stat -c '%a %U' "$root/var/lib/conf" "$root/var/lib/conf/secrets.toml"
+chroot "$root" stat -c "%a %U %n" /var/lib/conf /var/lib/conf/secrets.toml
 chroot "$root" dpkg --purge conf-server
 [ ! -e "$root/var/lib/conf" ]
 umount "$root/proc"
