@@ -23,6 +23,7 @@ mod rtc;
 mod session;
 mod throttle;
 mod token;
+mod websocket;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::extract::ws::Message;
 use bytes::Bytes;
-use conf_core::meeting::{EndBy, Fact, Order, Standing, Via};
+use conf_core::meeting::{EndBy, Fact, Order, Standing, Via, Visitor};
 use conf_core::wire::{Goodbye, Request, ServerMessage};
 use conf_core::{Meeting, ParticipantId, Refusal, Secret};
 use conf_media::command::{Event, PeerId};
@@ -107,7 +107,9 @@ impl Task {
             // Nobody waits any more: whoever asked is gone, and would stay as a ghost.
             Mail::Join { answer, .. } if answer.is_closed() => {}
             Mail::Admit { answer, .. } if answer.is_closed() => {}
-            Mail::Join { name, answer } => drop(answer.send(self.join(name, Via::Web))),
+            Mail::Join { name, standing, answer } => {
+                drop(answer.send(self.join(name, Via::Web, standing)));
+            }
             Mail::Return { participant, secret, answer } => {
                 let found = self.parts.meeting.authenticate(participant, &secret);
                 drop(answer.send(found.map(|visitor| Joined::new(visitor, secret.clone()))));
@@ -125,6 +127,11 @@ impl Task {
             Mail::Admit { claims, enter, answer } => {
                 drop(answer.send(self.admit(&claims, enter).map(|_| ())));
             }
+            Mail::SetOptions(options) => {
+                let input = conf_core::Input::SetOptions(options);
+                // Refused only if it has ended.
+                let _over = self.parts.meeting.handle(clock::core(), input);
+            }
             Mail::Signal { signal, answer } => drop(answer.send(self.open_signal(*signal))),
             Mail::SignalMessage { connection, bytes, turn } => {
                 drop(turn);
@@ -137,12 +144,11 @@ impl Task {
         }
     }
 
-    fn join(&mut self, name: Pii<String>, via: Via) -> Result<Joined, Refusal> {
+    fn join(&mut self, name: Pii<String>, via: Via, standing: Standing) -> Result<Joined, Refusal> {
         let id = ParticipantId::from_u64(random::id());
         let secret = Secret::new(random::text::<24>()).expect("32 characters of base64url");
-        let (participant, standing) = (id, Standing::Guest);
         let input =
-            conf_core::Input::Join { participant, name, secret: secret.clone(), via, standing };
+            conf_core::Input::Join { participant: id, name, secret: secret.clone(), via, standing };
         self.parts.meeting.handle(clock::core(), input)?;
         let visitor = self.parts.meeting.visitor(id).ok_or(Refusal::ParticipantUnknown)?;
         self.parts.metrics.joins.fetch_add(1, Ordering::Relaxed);
@@ -176,36 +182,44 @@ impl Task {
             self.parts.meeting.handle(clock::core(), conf_core::Input::Detach { connection });
     }
 
-    /// A participant of the web client must be in already; whoever has an API token may come in.
-    fn admit(&mut self, claims: &Claims, enter: bool) -> Result<Option<ParticipantId>, Refusal> {
+    /// A participant of the web client must be in already; whoever has an API token may come in
+    /// with `enter`, unless they were put out.
+    fn admit(&mut self, claims: &Claims, enter: bool) -> Result<ParticipantId, Refusal> {
         let meeting = &self.parts.meeting;
         if let Ok(id) = claims.identity.reveal().parse::<ParticipantId>() {
-            return match meeting.participant(id) {
-                Some(_) => Ok(Some(id)),
-                None => Err(Refusal::ParticipantUnknown),
+            return match meeting.visitor(id) {
+                Some(Visitor::Here(_)) => Ok(id),
+                Some(Visitor::Waiting(_)) => Err(Refusal::StillWaiting),
+                None => {
+                    Err(meeting.turned_away(id).cloned().unwrap_or(Refusal::ParticipantUnknown))
+                }
             };
+        }
+        if self.identities.is_removed(&claims.identity) {
+            return Err(Refusal::Removed);
         }
         if let Some(id) = self.identities.participant(&claims.identity)
             && meeting.participant(id).is_some()
         {
-            return Ok(Some(id));
+            return Ok(id);
         }
         if !enter {
-            return Ok(None);
+            return Err(Refusal::ParticipantUnknown);
         }
         let name = if claims.name.trim().is_empty() {
             claims.identity.reveal().to_owned()
         } else {
             claims.name.clone()
         };
-        let joined = self.join(Pii::new(name), Via::Token)?;
+        let joined = self.join(Pii::new(name), Via::Token, Standing::Guest)?;
         self.identities.add(claims.identity.clone(), joined.participant);
-        Ok(Some(joined.participant))
+        Ok(joined.participant)
     }
 
     fn open_signal(&mut self, signal: OpenSignal) -> Result<(), Refusal> {
         let OpenSignal { connection, claims, request, outbox } = signal;
-        let id = self.admit(&claims, true)?.ok_or(Refusal::ParticipantUnknown)?;
+        // They were let in before the websocket opened.
+        let id = self.admit(&claims, false)?;
         let participant = self.parts.meeting.participant(id);
         let participant = participant.ok_or(Refusal::ParticipantUnknown)?;
         let join = livekit::Join {
@@ -345,7 +359,8 @@ impl Task {
                 source: translate::source(source),
             },
             Order::Remove { participant } => {
-                livekit::Input::Remove { identity: self.identities.remove(participant) }
+                let put_out = self.parts.meeting.turned_away(participant).is_some();
+                livekit::Input::Remove { identity: self.identities.remove(participant, put_out) }
             }
             Order::End => livekit::Input::End,
         };

@@ -3,15 +3,16 @@
 //! A meeting may end between finding and asking it, so [`Meetings::ask`] tries again with the next
 //! one. Nothing of a meeting remains here after its task is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use conf_core::meeting::Policy;
-use conf_core::{Limits, Meeting, MeetingConfig, MeetingId, RoomCode, RoomOptions};
+use conf_core::{Limits, Meeting, MeetingConfig, MeetingId, Room, RoomCode, RoomId, RoomOptions};
 use conf_media::signal::livekit::token::Issuer;
 use conf_media::signal::livekit::{Signal, SignalConfig};
+use conf_privacy::Pii;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -25,9 +26,20 @@ use crate::{clock, random};
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum RoomKey {
     /// One that has a link.
-    Code(RoomCode),
+    Room(RoomId),
     /// One that only access tokens name.
     Name(String),
+}
+
+/// A room as its next meeting begins.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    key: RoomKey,
+    /// As tokens name it.
+    name: Pii<String>,
+    code: Option<RoomCode>,
+    policy: Policy,
+    options: RoomOptions,
 }
 
 /// What every meeting is started with.
@@ -49,8 +61,18 @@ pub(crate) struct Meetings {
 
 #[derive(Debug, Default)]
 struct Table {
-    running: HashMap<RoomKey, Running>,
+    running: HashMap<RoomKey, Entry>,
+    /// What the entries' codes lead to.
+    codes: HashMap<RoomCode, RoomKey>,
     closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    running: Running,
+    /// By which people came in, newest last, at most [`CODES`]: whoever is in comes back by the
+    /// same, also when the room has another now.
+    codes: VecDeque<RoomCode>,
 }
 
 /// The way to a running meeting.
@@ -69,53 +91,81 @@ impl Meetings {
 
     /// The meeting of a room, if one runs.
     pub(crate) fn find(&self, room: &RoomKey) -> Option<Running> {
-        self.table().running.get(room).filter(|running| !running.inbox.is_closed()).cloned()
+        let table = self.table();
+        let running = table.running.get(room).map(|entry| &entry.running);
+        running.filter(|running| !running.inbox.is_closed()).cloned()
+    }
+
+    /// The room whose running meeting people came into by this code, be it the room's or one it had
+    /// before. No way in for newcomers.
+    pub(crate) fn by_code(&self, code: RoomCode) -> Option<RoomKey> {
+        self.table().codes.get(&code).cloned()
     }
 
     /// The meeting of a room, started if need be.
     ///
     /// # Errors
     /// [`ApiError::TooManyMeetings`], and [`ApiError::Unavailable`] while the server stops.
-    pub(crate) fn open(&self, room: &RoomKey) -> Result<Running, ApiError> {
+    pub(crate) fn open(&self, opening: &Opening) -> Result<Running, ApiError> {
         let mut table = self.table();
         if table.closed {
             return Err(ApiError::Unavailable);
         }
-        if let Some(running) = table.running.get(room)
-            && !running.inbox.is_closed()
+        if let Some(entry) = table.running.get(&opening.key)
+            && !entry.running.inbox.is_closed()
         {
-            return Ok(running.clone());
+            let running = entry.running.clone();
+            table.remember(opening);
+            return Ok(running);
         }
+        // The one before, if its task has not cleared up yet.
+        table.retain(|key, _| *key != opening.key);
         if table.running.len() >= self.common.most {
             // Those that are over count no more, even before their tasks have cleared up.
-            table.running.retain(|_, running| !running.inbox.is_closed());
+            table.retain(|_, entry| !entry.running.inbox.is_closed());
         }
         if table.running.len() >= self.common.most {
             return Err(ApiError::TooManyMeetings { limit: self.common.most });
         }
-        let running = self.start(room);
-        table.running.insert(room.clone(), running.clone());
+        let running = self.start(opening);
+        let entry = Entry { running: running.clone(), codes: VecDeque::new() };
+        table.running.insert(opening.key.clone(), entry);
+        table.remember(opening);
         Ok(running)
     }
 
-    /// Asks the meeting of a room something; with `open`, starts one if none runs.
+    /// Asks the meeting that runs in a room something.
     ///
     /// # Errors
     /// [`ApiError::ParticipantGone`] where none runs, [`ApiError::Unavailable`] where it does not
-    /// answer in time, and those of [`Self::open`].
+    /// answer in time.
     pub(crate) async fn ask<T>(
         &self,
         room: &RoomKey,
-        open: bool,
+        question: impl Fn(oneshot::Sender<T>) -> Mail,
+    ) -> Result<T, ApiError> {
+        self.ask_one(|| self.find(room).ok_or(ApiError::ParticipantGone), question).await
+    }
+
+    /// Asks the meeting of a room something, started if need be.
+    ///
+    /// # Errors
+    /// [`ApiError::Unavailable`] where it does not answer in time, and those of [`Self::open`].
+    pub(crate) async fn ask_opened<T>(
+        &self,
+        opening: &Opening,
+        question: impl Fn(oneshot::Sender<T>) -> Mail,
+    ) -> Result<T, ApiError> {
+        self.ask_one(|| self.open(opening), question).await
+    }
+
+    async fn ask_one<T>(
+        &self,
+        find: impl Fn() -> Result<Running, ApiError>,
         question: impl Fn(oneshot::Sender<T>) -> Mail,
     ) -> Result<T, ApiError> {
         for _ in 0..TRIES {
-            let running = if open {
-                self.open(room)?
-            } else {
-                self.find(room).ok_or(ApiError::ParticipantGone)?
-            };
-            match timeout(PATIENCE, running.ask(&question)).await {
+            match timeout(PATIENCE, find()?.ask(&question)).await {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => {} // it has just ended
                 Err(_) => return Err(ApiError::Unavailable),
@@ -124,19 +174,17 @@ impl Meetings {
         Err(ApiError::Unavailable)
     }
 
-    /// Ends the meeting of a room, if one runs.
-    pub(crate) async fn end_room(&self, room: &RoomKey) {
-        if let Some(running) = self.find(room) {
-            let _ended_already = running.inbox.send(Mail::End).await;
+    /// Ends the meeting of a room, if one runs, and waits until it is over.
+    pub(crate) async fn end_room(&self, room: RoomId) {
+        if let Some(running) = self.find(&RoomKey::Room(room)) {
+            running.end().await;
         }
     }
 
-    /// A room has another code: its meeting is found by both as long as it runs. Whoever comes anew
-    /// by the old code finds no room.
-    pub(crate) fn move_room(&self, before: RoomCode, after: RoomCode) {
-        let mut table = self.table();
-        if let Some(running) = table.running.get(&RoomKey::Code(before)).cloned() {
-            table.running.insert(RoomKey::Code(after), running);
+    /// Tells the meeting of a room, if one runs, which options the room has now.
+    pub(crate) async fn set_options(&self, room: RoomId, options: RoomOptions) {
+        if let Some(running) = self.find(&RoomKey::Room(room)) {
+            let _ended_already = running.inbox.send(Mail::SetOptions(options)).await;
         }
     }
 
@@ -145,18 +193,14 @@ impl Meetings {
         let running: Vec<Running> = {
             let mut table = self.table();
             table.closed = true;
-            table.running.values().cloned().collect()
+            table.running.values().map(|entry| entry.running.clone()).collect()
         };
         // One that is busy has a full inbox, and no other waits for it.
-        let ends = running.into_iter().map(|running| async move {
-            let _ended_already = running.inbox.send(Mail::End).await;
-            running.inbox.closed().await;
-        });
-        futures_util::future::join_all(ends).await;
+        futures_util::future::join_all(running.iter().map(Running::end)).await;
     }
 
     /// Starts the tasks of a meeting: the one that runs it, and one that clears up after it.
-    fn start(&self, room: &RoomKey) -> Running {
+    fn start(&self, opening: &Opening) -> Running {
         let id = MeetingId::from_u64(random::id());
         let (inbox, mail) = mpsc::channel(INBOX);
         let count = Arc::new(AtomicUsize::new(0));
@@ -165,12 +209,12 @@ impl Meetings {
         let config = MeetingConfig {
             id,
             limits: self.common.limits.clone(),
-            policy: Policy::FirstJoinerModerates,
-            options: RoomOptions::default(),
+            policy: opening.policy,
+            options: opening.options,
         };
         let parts = Parts {
             meeting: Meeting::new(config, clock::core()),
-            signal: Signal::new(self.signal_config(room)),
+            signal: Signal::new(self.signal_config(opening)),
             line,
             metrics: Arc::clone(&metrics),
             count: Arc::clone(&count),
@@ -196,20 +240,45 @@ impl Meetings {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn signal_config(&self, room: &RoomKey) -> SignalConfig {
+    fn signal_config(&self, opening: &Opening) -> SignalConfig {
         let media = self.common.engine.media();
         SignalConfig {
             candidates: media.candidates().to_vec(),
             fingerprint: media.fingerprint(),
             token: self.common.issuer.clone(),
-            room_name: room.name(),
+            room_name: opening.name.reveal().clone(),
             room_number: random::id(),
             seed: random::bytes(),
         }
     }
 
     fn forget(&self, id: MeetingId) {
-        self.table().running.retain(|_, running| running.id != id);
+        self.table().retain(|_, entry| entry.running.id != id);
+    }
+}
+
+impl Table {
+    /// Notes by which code people come into a meeting that runs.
+    fn remember(&mut self, opening: &Opening) {
+        let Some(code) = opening.code else { return };
+        let Some(entry) = self.running.get_mut(&opening.key) else { return };
+        if self.codes.insert(code, opening.key.clone()).as_ref() == Some(&opening.key) {
+            return;
+        }
+        entry.codes.push_back(code);
+        if entry.codes.len() > CODES
+            && let Some(oldest) = entry.codes.pop_front()
+        {
+            self.codes.remove(&oldest);
+        }
+    }
+
+    /// Forgets the meetings that are not wanted, with their codes.
+    fn retain(&mut self, wanted: impl Fn(&RoomKey, &Entry) -> bool) {
+        let gone = self.running.extract_if(|key, entry| !wanted(key, entry));
+        for code in gone.flat_map(|(_, entry)| entry.codes) {
+            self.codes.remove(&code);
+        }
     }
 }
 
@@ -217,6 +286,12 @@ impl Running {
     /// How many are in it.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
+    }
+
+    /// Ends it and waits until it is over.
+    async fn end(&self) {
+        let _ended_already = self.inbox.send(Mail::End).await;
+        self.inbox.closed().await;
     }
 
     /// Asks the meeting something; `None` once it is over.
@@ -244,26 +319,44 @@ impl Voice {
         Self { meeting, turns: Arc::new(Semaphore::new(TURNS)) }
     }
 
-    /// Tells the meeting something, waiting while too much of this websocket waits there; `false`
-    /// once it is over.
-    pub(crate) async fn say(&self, mail: impl FnOnce(Turn) -> Mail) -> bool {
-        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return false };
-        self.meeting.inbox.send(mail(turn)).await.is_ok()
+    /// The right to say something, once not too much of this websocket waits at the meeting.
+    pub(crate) async fn turn(&self) -> Turn {
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        turn.expect("the semaphore is never closed")
     }
 
-    /// The last word of a websocket.
-    pub(crate) async fn end(&self, mail: Mail) {
-        let _over_already = self.meeting.inbox.send(mail).await;
+    /// Tells the meeting something; `false` once it is over.
+    pub(crate) async fn say(&self, mail: Mail) -> bool {
+        self.meeting.inbox.send(mail).await.is_ok()
     }
 }
 
-impl RoomKey {
-    /// As tokens name it.
-    pub(crate) fn name(&self) -> String {
-        match self {
-            Self::Code(code) => code.to_string(),
-            Self::Name(name) => name.clone(),
+impl Opening {
+    /// A room with an owner is led by the owner, the open one by the first to come.
+    pub(crate) fn of_room(room: &Room) -> Self {
+        let owned = room.owner.is_some();
+        Self {
+            key: RoomKey::Room(room.id),
+            name: Pii::new(room.code.to_string()),
+            code: Some(room.code),
+            policy: if owned { Policy::OwnerModerates } else { Policy::FirstJoinerModerates },
+            options: room.options,
         }
+    }
+
+    /// A room that only access tokens name.
+    pub(crate) fn named(name: String) -> Self {
+        Self {
+            key: RoomKey::Name(name.clone()),
+            name: Pii::new(name),
+            code: None,
+            policy: Policy::FirstJoinerModerates,
+            options: RoomOptions::default(),
+        }
+    }
+
+    pub(crate) fn key(&self) -> &RoomKey {
+        &self.key
     }
 }
 
@@ -277,6 +370,8 @@ impl std::fmt::Debug for RoomKey {
 const INBOX: usize = 1_024;
 /// Messages of one websocket that wait: of signalling, each may have a mebibyte.
 const TURNS: usize = 4;
+/// Codes of one room by which people came into one meeting.
+const CODES: usize = 16;
 /// How long a meeting may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A meeting that ends while it is asked is rare, twice in a row rarer.

@@ -44,7 +44,11 @@ async fn a_room_says_how_many_are_in_and_what_it_takes() {
     assert_eq!(open_room["code"], running.code.as_str());
     let path = format!("/api/v1/rooms/{}", running.code);
     let limits = json!({ "participants": 7, "name_chars": 60 });
-    let empty = json!({ "code": running.code, "title": null, "meeting": null, "limits": limits });
+    let options = json!({ "mute_on_start": false, "lobby": "off", "start": "anyone" });
+    let empty = json!({
+        "code": running.code, "title": null, "options": options, "meeting": null, "limits": limits,
+        "you": null,
+    });
     assert_eq!(get(address, &path, &[]).await.json(), empty);
     running.join("Ada").await;
     assert_eq!(get(address, &path, &[]).await.json()["meeting"], json!({ "participants": 1 }));
@@ -123,7 +127,7 @@ async fn a_wrong_hello_is_answered_with_goodbye() {
         (with("secret", json!("x".repeat(32))), "unknown"),
         (with("room", json!("AAAAAAAAAAAAAAAA")), "unknown"),
         (with("participant", json!("p-0000000000000001")), "unknown"),
-        (with("version", json!(2)), "version"),
+        (with("version", json!(conf_core::wire::VERSION + 1)), "version"),
         (json!({ "type": "ping" }), "unknown"),
     ] {
         let mut socket = running.meeting_socket().await;

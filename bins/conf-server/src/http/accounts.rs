@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::links::{self, email_of, name_of};
 use super::session::Administrator;
 use super::{ApiError, App, Shared, body};
-use crate::meetings::RoomKey;
 use crate::random;
 
 /// `GET /api/v1/accounts?after=&limit=`.
@@ -96,7 +95,7 @@ pub(super) async fn delete(
     let rooms = app.store.rooms_of(account.id).await?;
     app.store.remove_account(account.id).await?.ok_or(ApiError::AccountUnknown)?;
     for room in rooms {
-        app.meetings.end_room(&RoomKey::Code(room.code)).await;
+        app.meetings.end_room(room.id).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,16 +11,16 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
 use conf_core::wire::{ClientMessage, Goodbye, Hello, VERSION};
 use futures_util::StreamExt as _;
-use futures_util::stream::{SplitSink, SplitStream};
-use tokio::sync::oneshot;
+use futures_util::stream::SplitStream;
 use tokio::time::timeout;
 
+use super::websocket::{FAREWELL, Line, converse};
 use super::{ApiError, App, Client, Place, Shared, origin};
-use crate::meeting_task::{Attach, Mail, goodbye};
-use crate::meetings::{RoomKey, Voice};
+use crate::meeting_task::{Attach, Mail, Turn, goodbye};
+use crate::meetings::Voice;
 use crate::metrics::Gauge;
 use crate::random;
-use crate::socket::{self, Offence, Outgoing, Received};
+use crate::socket::{self, Offence};
 
 /// Checks where the page comes from and opens the websocket.
 pub(super) async fn upgrade(
@@ -63,7 +63,9 @@ async fn serve(app: Arc<App>, socket: WebSocket, _place: Place) {
     };
     match attached {
         Ok(attached) => {
-            if let Some(offence) = read(&app, &mut stream, sink, attached).await {
+            let Attached { connection, line } = attached;
+            let decode = |message, turn| decode(connection, &message, turn);
+            if let Some(offence) = converse(&mut stream, sink, line, decode).await {
                 app.metrics.refuse(offence.code());
             }
         }
@@ -95,15 +97,15 @@ async fn hello(stream: &mut SplitStream<WebSocket>) -> Result<Hello, Goodbye> {
     }
 }
 
-/// A connection that belongs to a participant, and what the meeting wants to have sent over it.
+/// A connection that belongs to a participant, or to somebody who waits.
 struct Attached {
-    voice: Voice,
     connection: u64,
-    outgoing: Outgoing,
+    line: Line,
 }
 
 async fn attach(app: &App, hello: Hello) -> Result<Attached, Goodbye> {
-    let meeting = app.meetings.find(&RoomKey::Code(hello.room)).ok_or(Goodbye::Unknown)?;
+    let meeting = app.meetings.by_code(hello.room).and_then(|room| app.meetings.find(&room));
+    let meeting = meeting.ok_or(Goodbye::Unknown)?;
     let connection = random::id();
     let (outbox, outgoing) = socket::outbox(OUTBOX);
     let attach = Attach {
@@ -116,49 +118,22 @@ async fn attach(app: &App, hello: Hello) -> Result<Attached, Goodbye> {
     let answer = meeting.ask(|answer| Mail::Attach { attach, answer }).await;
     let answer = answer.ok_or(Goodbye::Ended)?;
     answer.map_err(|refusal| refusal.goodbye())?;
-    Ok(Attached { voice: Voice::new(meeting), connection, outgoing })
+    let line = Line {
+        voice: Voice::new(meeting),
+        outgoing,
+        longest: app.limits.message_bytes,
+        last: Mail::Detach { connection },
+    };
+    Ok(Attached { connection, line })
 }
 
-/// Reads until the client is gone, silent for too long, offends, or the writer is done.
-async fn read(
-    app: &App,
-    stream: &mut SplitStream<WebSocket>,
-    sink: SplitSink<WebSocket, Message>,
-    Attached { voice, connection, outgoing }: Attached,
-) -> Option<Offence> {
-    let (offend, offended) = oneshot::channel();
-    let mut writer = tokio::spawn(socket::write(sink, outgoing, offended));
-    let offence = loop {
-        let received = tokio::select! {
-            received = socket::receive(stream, app.limits.message_bytes) => received,
-            _ = &mut writer => break None,
-        };
-        let message = match received {
-            Received::Message(Message::Text(text)) => serde_json::from_str(&text),
-            Received::Message(_) => break Some(Offence::WrongKind),
-            Received::Offence(offence) => break Some(offence),
-            Received::Gone => break None,
-        };
-        let taken = match message {
-            Ok(ClientMessage::Command(request)) => {
-                voice.say(|turn| Mail::Command { connection, request, turn }).await
-            }
-            Ok(ClientMessage::Ping) => voice.say(|turn| Mail::Ping { connection, turn }).await,
-            Ok(ClientMessage::Hello(_)) | Err(_) => break Some(Offence::Unreadable),
-        };
-        if !taken {
-            break None;
-        }
-    };
-    if let Some(offence) = offence {
-        let _gone_already = offend.send(offence);
+fn decode(connection: u64, message: &Message, turn: Turn) -> Result<Mail, Offence> {
+    let Message::Text(text) = message else { return Err(Offence::WrongKind) };
+    match serde_json::from_str(text) {
+        Ok(ClientMessage::Command(request)) => Ok(Mail::Command { connection, request, turn }),
+        Ok(ClientMessage::Ping) => Ok(Mail::Ping { connection, turn }),
+        Ok(ClientMessage::Hello(_)) | Err(_) => Err(Offence::Unreadable),
     }
-    // The meeting drops the outbox when it hears of this; what is in it still leaves.
-    voice.end(Mail::Detach { connection }).await;
-    if !writer.is_finished() {
-        let _in_time = timeout(FAREWELL, writer).await;
-    }
-    offence
 }
 
 /// The label of a refused hello in the metrics.
@@ -179,7 +154,6 @@ struct Versioned {
 
 /// How long a client may take to say who it is.
 const HELLO: Duration = Duration::from_secs(10);
-const FAREWELL: Duration = Duration::from_secs(3);
 /// Most messages are short, and strangers wait with an empty buffer.
 const READ_BUFFER: usize = 4 * 1024;
 /// Frames that wait for a slow client.

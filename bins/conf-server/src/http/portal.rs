@@ -57,9 +57,13 @@ pub(super) async fn change(
     let title = title.as_ref().map(title_of).transpose()?;
     let _one_at_a_time = app.access.turn().await;
     let mut room = own(&app, &signed_in, id).await?;
+    let before = room.options;
     room.title = title.or(room.title);
     room.options = options.unwrap_or(room.options);
     save(&app, &room).await?;
+    if room.options != before {
+        app.meetings.set_options(room.id, room.options).await;
+    }
     Ok(Json(Shown::of(&app, room)))
 }
 
@@ -71,9 +75,8 @@ pub(super) async fn renew_code(
 ) -> Result<Json<Shown>, ApiError> {
     let _one_at_a_time = app.access.turn().await;
     let mut room = own(&app, &signed_in, id).await?;
-    let before = std::mem::replace(&mut room.code, fresh_code());
+    room.code = fresh_code();
     save(&app, &room).await?;
-    app.meetings.move_room(before, room.code);
     Ok(Json(Shown::of(&app, room)))
 }
 
@@ -86,7 +89,7 @@ pub(super) async fn delete(
     let _one_at_a_time = app.access.turn().await;
     let room = own(&app, &signed_in, id).await?;
     app.store.remove(room.id).await?;
-    app.meetings.end_room(&RoomKey::Code(room.code)).await;
+    app.meetings.end_room(room.id).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -146,7 +149,7 @@ struct Running {
 
 impl Shown {
     fn of(app: &App, Room { id, code, title, options, .. }: Room) -> Self {
-        let running = app.meetings.find(&RoomKey::Code(code));
+        let running = app.meetings.find(&RoomKey::Room(id));
         let meeting = running.map(|running| Running { participants: running.count() });
         Self { id, code, title, options, meeting }
     }

@@ -3,18 +3,20 @@
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use conf_core::{ParticipantId, Refusal, Role, Room, RoomCode, Secret};
+use conf_core::meeting::Standing;
+use conf_core::{ParticipantId, Refusal, Role, Room, RoomCode, RoomOptions, Secret};
 use conf_media::signal::livekit::Identity;
 use conf_media::signal::livekit::token::{Claims, Grants};
 use conf_privacy::Pii;
 use serde::{Deserialize, Serialize};
 
+use super::session::{self, SignedIn};
 use super::{ApiError, App, Client, Shared, body, origin};
 use crate::clock;
 use crate::meeting_task::{Joined, Mail};
-use crate::meetings::RoomKey;
+use crate::meetings::{Opening, RoomKey};
 
 /// `GET /api/v1/rooms/open`: the code of the room that is always there, unless it is switched off.
 pub(super) async fn open(State(app): Shared) -> Result<Json<Code>, ApiError> {
@@ -23,17 +25,27 @@ pub(super) async fn open(State(app): Shared) -> Result<Json<Code>, ApiError> {
 }
 
 /// `GET /api/v1/rooms/{code}`.
-pub(super) async fn info(State(app): Shared, code: Named) -> Result<Json<Info>, ApiError> {
-    let room = named(&app, code).await?;
-    let meeting = app.meetings.find(&RoomKey::Code(room.code));
+pub(super) async fn info(
+    State(app): Shared,
+    headers: HeaderMap,
+    code: Named,
+) -> Result<Json<Info>, ApiError> {
+    let Room { id, owner, code, title, options } = app.room(&text(code)?).await?;
+    let meeting = app.meetings.find(&RoomKey::Room(id));
     let meeting = meeting.map(|running| Running { participants: running.count() });
     let limits =
         InfoLimits { participants: app.limits.participants, name_chars: app.limits.name_chars };
-    Ok(Json(Info { code: room.code, title: room.title, meeting, limits }))
+    let you = session::who(&app, &headers).await?.map(|SignedIn { account, .. }| You {
+        owner: owner == Some(account.id),
+        name: account.name,
+    });
+    Ok(Json(Info { code, title, options, meeting, limits, you }))
 }
 
 /// `POST /api/v1/rooms/{code}/join`: with a name a new participant, with participant and secret
-/// one who is still in (reload, new media token).
+/// one who is still in or waits (reload, new media token). The owner is known by the cookie.
+///
+/// Newcomers need the code that the room has now; whoever is in comes back by the one they came by.
 pub(super) async fn join(
     State(app): Shared,
     Extension(client): Extension<Client>,
@@ -45,17 +57,26 @@ pub(super) async fn join(
     if !origin::is_own(&headers, app.public_url.as_ref()) {
         return Err(ApiError::OriginForeign);
     }
-    let code = named(&app, code).await?.code;
-    let room = RoomKey::Code(code);
+    let text = text(code)?;
+    let code: RoomCode = text.parse().map_err(|_| ApiError::RoomUnknown)?;
+    let before = app.meetings.by_code(code);
+    let room = app.room(&text).await;
+    if let (Err(error), None) = (&room, &before) {
+        return Err(*error);
+    }
     let (status, joined) = match body::json(request).await? {
         Asked::New { name } => {
+            let room = room?;
             app.take_join(client, &headers)?;
-            let question = |answer| Mail::Join { name: name.clone(), answer };
-            (StatusCode::CREATED, app.meetings.ask(&room, true, question).await?)
+            let standing = standing(&app, &headers, &room).await?;
+            let question = |answer| Mail::Join { name: name.clone(), standing, answer };
+            let joined = app.meetings.ask_opened(&Opening::of_room(&room), question).await?;
+            (StatusCode::CREATED, joined)
         }
         Asked::Back { participant, secret } => {
+            let room = before.map_or_else(|| room.map(|room| RoomKey::Room(room.id)), Ok)?;
             let question = |answer| Mail::Return { participant, secret: secret.clone(), answer };
-            (StatusCode::OK, app.meetings.ask(&room, false, question).await?)
+            (StatusCode::OK, app.meetings.ask(&room, question).await?)
         }
     };
     let Joined { participant, secret, role } = joined.map_err(|refusal| refused(&refusal))?;
@@ -81,9 +102,14 @@ fn media_token(app: &App, code: RoomCode, participant: ParticipantId) -> String 
     app.issuer.mint(&claims, clock::wall())
 }
 
-async fn named(app: &App, code: Named) -> Result<Room, ApiError> {
-    let Path(code) = code.map_err(|_| ApiError::RoomUnknown)?;
-    app.room(&code).await
+async fn standing(app: &App, headers: &HeaderMap, room: &Room) -> Result<Standing, ApiError> {
+    let who = session::who(app, headers).await?.map(|signed_in| signed_in.account.id);
+    let owns = who.is_some() && who == room.owner;
+    Ok(if owns { Standing::Owner } else { Standing::Guest })
+}
+
+fn text(code: Named) -> Result<String, ApiError> {
+    code.map(|Path(code)| code).map_err(|_| ApiError::RoomUnknown)
 }
 
 /// The code in the address, or that it cannot be read.
@@ -133,8 +159,17 @@ pub(super) struct Code {
 pub(super) struct Info {
     code: RoomCode,
     title: Option<Pii<String>>,
+    options: RoomOptions,
     meeting: Option<Running>,
     limits: InfoLimits,
+    /// Who asks, by the cookie.
+    you: Option<You>,
+}
+
+#[derive(Serialize)]
+struct You {
+    name: Pii<String>,
+    owner: bool,
 }
 
 #[derive(Serialize)]

@@ -10,7 +10,6 @@
 //! let into the room that the token names.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -18,20 +17,19 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use conf_core::Refusal;
+use conf_core::{Refusal, RoomCode};
 use conf_media::signal::livekit::token::{Claims, TokenError, verify};
 use conf_media::signal::livekit::{JoinRequestError, parse_join_request};
 use futures_util::StreamExt as _;
-use futures_util::stream::{SplitSink, SplitStream};
 use serde::Deserialize;
-use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::websocket::{FAREWELL, Line, converse};
 use super::{ApiError, App, Client, Place, Refused, Shared, origin};
 use crate::meeting_task::{JoinRequest, Mail, OpenSignal, is_participant};
-use crate::meetings::{RoomKey, Running, Voice};
+use crate::meetings::{Opening, RoomKey, Running, Voice};
 use crate::metrics::Gauge;
-use crate::socket::{self, Offence, Outgoing};
+use crate::socket::{self, Offence};
 use crate::{clock, random};
 
 /// What the address carries; whatever else clients add is about them and not needed.
@@ -137,14 +135,24 @@ async fn check(
     if enter && request.is_none() {
         return Err(RtcError::NoJoinRequest);
     }
-    let room = room(app, &claims.grants.room).await;
+    let way = way(app, &claims.grants.room, web).await;
     let claims = Box::new(claims);
-    if web || enter {
-        let question = |answer| Mail::Admit { claims: claims.clone(), enter, answer };
-        let open = !web;
-        let answer = app.meetings.ask(&room, open, question).await.map_err(RtcError::Api)?;
-        answer.map_err(RtcError::Refused)?;
-    }
+    let question = |enter| {
+        let claims = claims.clone();
+        move |answer| Mail::Admit { claims: claims.clone(), enter, answer }
+    };
+    let (room, answer) = match way {
+        Way::Inside(room) => {
+            let answer = app.meetings.ask(&room, question(false)).await;
+            (room, answer.map_err(RtcError::Api)?)
+        }
+        Way::Open(opening) if enter => {
+            let answer = app.meetings.ask_opened(&opening, question(true)).await;
+            (opening.key().clone(), answer.map_err(RtcError::Api)?)
+        }
+        Way::Open(opening) => (opening.key().clone(), Ok(())),
+    };
+    answer.map_err(RtcError::Refused)?;
     Ok(Checked { claims, room, request: request.map(Box::new) })
 }
 
@@ -163,11 +171,25 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-/// Tokens name a room that has a link by its code, any other as they like.
-async fn room(app: &App, name: &str) -> RoomKey {
-    match app.room(name).await {
-        Ok(room) => RoomKey::Code(room.code),
-        Err(_) => RoomKey::Name(name.to_owned()),
+/// Where a token leads.
+enum Way {
+    /// To a meeting that its holder must be in.
+    Inside(RoomKey),
+    /// To a room that it opens.
+    Open(Opening),
+}
+
+/// Tokens name a room that has a link by its code, any other as they like. By a code that the room
+/// had before, whoever is in comes back, and nobody else.
+async fn way(app: &App, name: &str, web: bool) -> Way {
+    let before = name.parse::<RoomCode>().ok().and_then(|code| app.meetings.by_code(code));
+    match (before, app.room(name).await) {
+        (Some(room), _) if web => Way::Inside(room),
+        (_, Ok(room)) if web => Way::Inside(RoomKey::Room(room.id)),
+        (_, Ok(room)) => Way::Open(Opening::of_room(&room)),
+        (Some(room), Err(_)) => Way::Inside(room),
+        (None, Err(_)) if web => Way::Inside(RoomKey::Name(name.to_owned())),
+        (None, Err(_)) => Way::Open(Opening::named(name.to_owned())),
     }
 }
 
@@ -180,8 +202,17 @@ async fn serve(app: Arc<App>, socket: WebSocket, admitted: Admitted) {
     let signal = Box::new(OpenSignal { connection, claims, request, outbox });
     match meeting.ask(|answer| Mail::Signal { signal, answer }).await {
         Some(Ok(())) => {
-            let voice = Voice::new(meeting);
-            if let Some(offence) = read(&mut stream, sink, &voice, (connection, outgoing)).await {
+            let line = Line {
+                voice: Voice::new(meeting),
+                outgoing,
+                longest: MESSAGE,
+                last: Mail::SignalClosed { connection },
+            };
+            let decode = |message, turn| match message {
+                Message::Binary(bytes) => Ok(Mail::SignalMessage { connection, bytes, turn }),
+                _ => Err(Offence::WrongKind),
+            };
+            if let Some(offence) = converse(&mut stream, sink, line, decode).await {
                 app.metrics.refuse(offence.code());
             }
         }
@@ -192,41 +223,6 @@ async fn serve(app: Arc<App>, socket: WebSocket, admitted: Admitted) {
         }
     }
     socket::drain(&mut stream).await;
-}
-
-/// Reads until the client is gone, silent for too long, offends, or the writer is done.
-async fn read(
-    stream: &mut SplitStream<WebSocket>,
-    sink: SplitSink<WebSocket, Message>,
-    voice: &Voice,
-    (connection, outgoing): (u64, Outgoing),
-) -> Option<Offence> {
-    let (offend, offended) = oneshot::channel();
-    let mut writer = tokio::spawn(socket::write(sink, outgoing, offended));
-    let offence = loop {
-        let received = tokio::select! {
-            received = socket::receive(stream, MESSAGE) => received,
-            _ = &mut writer => break None,
-        };
-        let bytes = match received {
-            socket::Received::Message(Message::Binary(bytes)) => bytes,
-            socket::Received::Message(_) => break Some(Offence::WrongKind),
-            socket::Received::Offence(offence) => break Some(offence),
-            socket::Received::Gone => break None,
-        };
-        if !voice.say(|turn| Mail::SignalMessage { connection, bytes, turn }).await {
-            break None;
-        }
-    };
-    if let Some(offence) = offence {
-        let _gone_already = offend.send(offence);
-    }
-    // The meeting drops the outbox when it hears of this; what is in it still leaves.
-    voice.end(Mail::SignalClosed { connection }).await;
-    if !writer.is_finished() {
-        let _in_time = timeout(FAREWELL, writer).await;
-    }
-    offence
 }
 
 /// Why signalling was refused. The text is shown to the developer who uses the SDK.
@@ -261,7 +257,9 @@ impl RtcError {
                 StatusCode::BAD_REQUEST
             }
             Self::NoToken | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::NotGranted | Self::IdentityReserved => StatusCode::FORBIDDEN,
+            Self::NotGranted | Self::IdentityReserved | Self::Refused(Refusal::StillWaiting) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Refused(Refusal::MeetingFull { .. }) => StatusCode::CONFLICT,
             Self::Refused(Refusal::NameInvalid { .. }) => StatusCode::BAD_REQUEST,
             Self::Refused(_) => StatusCode::GONE,
@@ -297,6 +295,5 @@ const MESSAGE: usize = conf_media::signal::livekit::MAX_MESSAGE_BYTES;
 /// The longest room name and identity of an API token.
 const TEXT: usize = 256;
 const READ_BUFFER: usize = 8 * 1024;
-const FAREWELL: Duration = Duration::from_secs(3);
 /// Messages that wait for a slow client.
 const OUTBOX: usize = 1_024;

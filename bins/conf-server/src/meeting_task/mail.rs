@@ -1,9 +1,9 @@
 //! What a meeting is told, and by whom.
 
 use bytes::Bytes;
-use conf_core::meeting::Visitor;
+use conf_core::meeting::{Standing, Visitor};
 use conf_core::wire::Request;
-use conf_core::{ParticipantId, Refusal, Role, Secret};
+use conf_core::{ParticipantId, Refusal, Role, RoomOptions, Secret};
 use conf_media::signal::livekit::Identity;
 use conf_media::signal::livekit::token::Claims;
 use conf_privacy::Pii;
@@ -14,7 +14,7 @@ use crate::socket::Outbox;
 /// What a meeting is told. Not printable: it holds what people say.
 pub(crate) enum Mail {
     /// Somebody wants in with the web client.
-    Join { name: Pii<String>, answer: oneshot::Sender<Result<Joined, Refusal>> },
+    Join { name: Pii<String>, standing: Standing, answer: oneshot::Sender<Result<Joined, Refusal>> },
     /// Somebody who is in wants a new media token.
     Return {
         participant: ParticipantId,
@@ -29,7 +29,8 @@ pub(crate) enum Mail {
     Ping { connection: u64, turn: Turn },
     /// It is gone.
     Detach { connection: u64 },
-    /// May this token's holder come in? With `enter`, a holder of an API token is let in.
+    /// May this token's holder come in? With `enter`, a holder of an API token is let in; without,
+    /// it must be in already.
     Admit { claims: Box<Claims>, enter: bool, answer: oneshot::Sender<Result<(), Refusal>> },
     /// A signalling websocket of an admitted holder opened.
     Signal { signal: Box<OpenSignal>, answer: oneshot::Sender<Result<(), Refusal>> },
@@ -37,7 +38,9 @@ pub(crate) enum Mail {
     SignalMessage { connection: u64, bytes: Bytes, turn: Turn },
     /// It is gone.
     SignalClosed { connection: u64 },
-    /// The server stops.
+    /// The owner of the room has changed its options.
+    SetOptions(RoomOptions),
+    /// The room is gone, or the server stops.
     End,
     /// For the test of what a panic does.
     #[cfg(test)]

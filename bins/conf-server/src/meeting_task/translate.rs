@@ -1,6 +1,6 @@
 //! Between the words of the meeting and those of the signalling.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use conf_core::ParticipantId;
@@ -13,6 +13,8 @@ use conf_media::signal::livekit::{self, Identity};
 pub(super) struct Identities {
     participants: HashMap<Identity, ParticipantId>,
     identities: HashMap<ParticipantId, Identity>,
+    /// Whom a moderator put out, newest last, at most [`REMOVED`]: their tokens are still valid.
+    removed: VecDeque<Identity>,
 }
 
 impl Identities {
@@ -33,11 +35,23 @@ impl Identities {
         known.unwrap_or_else(|| Identity::new(participant.to_string()))
     }
 
-    /// Forgets a participant that has gone; its identity, for the last words.
-    pub(super) fn remove(&mut self, participant: ParticipantId) -> Identity {
+    /// Whether a moderator put the holder of this identity out.
+    pub(super) fn is_removed(&self, identity: &Identity) -> bool {
+        self.removed.contains(identity)
+    }
+
+    /// Forgets a participant that has gone; its identity, for the last words. Whoever was put out
+    /// does not come back.
+    pub(super) fn remove(&mut self, participant: ParticipantId, put_out: bool) -> Identity {
         let identity = self.identity(participant);
         if self.identities.remove(&participant).is_some() {
             self.participants.remove(&identity);
+            if put_out {
+                self.removed.push_back(identity.clone());
+            }
+            if self.removed.len() > REMOVED {
+                self.removed.pop_front();
+            }
         }
         identity
     }
@@ -116,3 +130,6 @@ pub(super) fn adjust(gauge: &AtomicU64, before: usize, now: usize) {
         gauge.fetch_sub(change(before - now), Ordering::Relaxed);
     }
 }
+
+/// Removed identities that a meeting remembers.
+const REMOVED: usize = 1_024;
