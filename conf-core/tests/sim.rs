@@ -168,7 +168,7 @@ impl World {
 
     fn disconnect(&mut self, connection: ConnectionId) {
         if let Some(client) = self.clients.remove(&connection)
-            && client.informed
+            && client.is_informed()
         {
             self.last.insert(client.me, client);
         }

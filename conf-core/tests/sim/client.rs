@@ -17,8 +17,6 @@ pub(crate) struct Client {
     pub(crate) place: Option<(usize, WaitReason)>,
     /// The command that was carried out and is not yet answered.
     pub(crate) asked: Option<u32>,
-    /// Has had a snapshot, on this connection or an earlier one.
-    pub(crate) informed: bool,
     last_chat: u64,
     greeted: bool,
     gone: bool,
@@ -34,7 +32,6 @@ impl Client {
             lobby: Vec::new(),
             place: None,
             asked: None,
-            informed: false,
             last_chat: 0,
             greeted: false,
             gone: false,
@@ -59,7 +56,7 @@ impl Client {
                 assert!(!self.greeted && welcome.you == self.me);
                 self.greeted = true;
                 self.sequence = welcome.sequence;
-                (self.informed, self.place) = (true, None);
+                self.place = None;
                 self.roster.clone_from(&welcome.snapshot.participants);
                 self.lobby.clone_from(&welcome.snapshot.waiting);
                 self.options = welcome.snapshot.meeting.options;
@@ -128,6 +125,11 @@ impl Client {
     /// Whether it is in the meeting, and not in the lobby.
     pub(crate) fn is_in(&self) -> bool {
         self.greeted
+    }
+
+    /// Whether it has had a snapshot, on this connection or an earlier one.
+    pub(crate) fn is_informed(&self) -> bool {
+        !self.roster.is_empty()
     }
 
     fn place(&self, id: ParticipantId) -> Option<usize> {
