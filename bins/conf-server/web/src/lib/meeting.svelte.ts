@@ -42,7 +42,7 @@ export class Meeting {
   moderator = $derived.by(() => this.people.get(this.me)?.role === 'moderator');
   unread = $derived.by(() => this.chat.filter((message) => message.id > this.readTo && message.from !== this.me).length);
   /** What the banner says: the worse of the two connections. */
-  connection: 'connected' | 'reconnecting' | 'lost' = $derived.by(() => this.#connection());
+  connection: 'connecting' | 'connected' | 'reconnecting' | 'lost' = $derived.by(() => this.#connection());
 
   #visit: Visit;
   #socket: MeetingSocket;
@@ -242,9 +242,8 @@ export class Meeting {
     }
   }
 
-  #connection(): 'connected' | 'reconnecting' | 'lost' {
-    if (this.link === 'lost') return 'lost';
-    if (this.link === 'reconnecting') return 'reconnecting';
+  #connection(): Meeting['connection'] {
+    if (this.link !== 'connected') return this.link;
     return this.media.state === 'reconnecting' || this.media.state === 'failed' ? 'reconnecting' : 'connected';
   }
 

@@ -213,6 +213,7 @@ test('with a new link those inside stay, also over a reload, and the old one lea
 
 for (const locale of ['en-GB', 'de-DE']) {
   test(`what belongs to the lobby is clean in ${locale}`, async ({ server, person }) => {
+    test.setTimeout(240_000) // eight states, each in two looks
     const owner = await ownerOf(server, person, { locale, width: 1440, height: 900 })
     const room = await owner.room('Wochenplanung', { lobby: 'ask', start: 'owner', mute_on_start: true })
     const ben = await person('Ben Benedikt', { locale, width: 1440, height: 900 })
