@@ -1,4 +1,4 @@
-// End-to-end tests: real Chromium against the release server. Started by `cargo xtask test e2e`,
+// End-to-end tests: real Chromium and Firefox against the release server. Started by `cargo xtask test e2e`,
 // which puts server, browsers and this driver into a network namespace that has only loopback.
 import { defineConfig } from '@playwright/test'
 

@@ -8,10 +8,11 @@ use anyhow::{Context, Result, bail};
 use crate::stage::say;
 
 /// A program the tests use, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("cc", "gcc"),
     ("openssl", "openssl"),
     ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
     ("ip", "iproute2"),
     ("sysctl", "procps"),
     ("unshare", "util-linux"),

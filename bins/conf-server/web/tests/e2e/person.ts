@@ -32,6 +32,80 @@ export async function browserWithTone(hertz: number): Promise<Browser> {
   return chromium.launch({ executablePath, args: [...FLAGS, `--use-file-for-fake-audio-capture=${toneFile(hertz)}`] })
 }
 
+/** Runs in the page: frames decoded of each remote picture, by participant and source. */
+export async function decoded(): Promise<Record<string, number>> {
+  const frames: Record<string, number> = {}
+  for (const participant of (window as any).__conf.room.remoteParticipants.values()) {
+    for (const publication of participant.trackPublications.values()) {
+      const receiver = publication.track?.receiver
+      if (publication.kind !== 'video' || !receiver) continue
+      const stats = await receiver.getStats()
+      stats.forEach((entry: any) => {
+        if (entry.type === 'inbound-rtp') frames[`${participant.name}/${publication.source}`] = entry.framesDecoded ?? 0
+      })
+    }
+  }
+  return frames
+}
+
+/** Runs in the page: the energy of all sound that came from each remote microphone so far. */
+export async function energies(): Promise<Record<string, number>> {
+  const sums: Record<string, number> = {}
+  for (const participant of (window as any).__conf.room.remoteParticipants.values()) {
+    for (const publication of participant.trackPublications.values()) {
+      if (publication.source !== 'microphone') continue
+      const stats = await publication.track?.receiver?.getStats()
+      stats?.forEach((entry: any) => {
+        if (entry.type === 'inbound-rtp') sums[participant.name] = entry.totalAudioEnergy ?? 0
+      })
+    }
+  }
+  return sums
+}
+
+/** Runs in the page: the strongest frequency of each remote microphone; 0 where it is silent. */
+export async function heard(): Promise<Record<string, number>> {
+  const page = window as any
+  page.__ears ??= { context: new AudioContext(), nodes: new Map() }
+  const { context, nodes } = page.__ears
+  const heard: Record<string, number> = {}
+  for (const participant of page.__conf.room.remoteParticipants.values()) {
+    for (const publication of participant.trackPublications.values()) {
+      const track = publication.track?.mediaStreamTrack
+      if (publication.source !== 'microphone' || !track) continue
+      if (!nodes.has(track.id)) {
+        const analyser = context.createAnalyser()
+        analyser.fftSize = 8192
+        context.createMediaStreamSource(new MediaStream([track])).connect(analyser)
+        nodes.set(track.id, analyser)
+        await new Promise((resolve) => setTimeout(resolve, 400))
+      }
+      const analyser = nodes.get(track.id)
+      const levels = new Float32Array(analyser.frequencyBinCount)
+      analyser.getFloatFrequencyData(levels)
+      const loudest = Math.max(...levels)
+      const hertz = (levels.indexOf(loudest) * context.sampleRate) / analyser.fftSize
+      heard[participant.name] = loudest > -70 ? hertz : 0
+    }
+  }
+  return heard
+}
+
+/** Runs in the page: the SRTP profile of the connection, as the browser names it. */
+export async function cipher(): Promise<string> {
+  for (const participant of (window as any).__conf.room.remoteParticipants.values()) {
+    for (const publication of participant.trackPublications.values()) {
+      let cipher = ''
+      const stats = await publication.track?.receiver?.getStats()
+      stats?.forEach((entry: any) => {
+        if (entry.type === 'transport') cipher = entry.srtpCipher ?? ''
+      })
+      if (cipher) return cipher
+    }
+  }
+  return ''
+}
+
 export class Person {
   /** Requests to another origin and errors of the console: both must stay empty. */
   readonly foreign: string[] = []
@@ -78,71 +152,21 @@ export class Person {
 
   /** Frames decoded of each remote picture, by participant and source. */
   async framesDecoded(): Promise<Record<string, number>> {
-    return this.page.evaluate(async () => {
-      const frames: Record<string, number> = {}
-      for (const participant of (window as any).__conf.room.remoteParticipants.values()) {
-        for (const publication of participant.trackPublications.values()) {
-          const receiver = publication.track?.receiver
-          if (publication.kind !== 'video' || !receiver) continue
-          const stats = await receiver.getStats()
-          stats.forEach((entry: any) => {
-            if (entry.type === 'inbound-rtp') frames[`${participant.name}/${publication.source}`] = entry.framesDecoded ?? 0
-          })
-        }
-      }
-      return frames
-    })
+    return this.page.evaluate(decoded)
   }
 
   /** The strongest frequency of each remote microphone, Hz; 0 where it is silent. */
   async tonesHeard(): Promise<Record<string, number>> {
-    return this.page.evaluate(async () => {
-      const page = window as any
-      page.__ears ??= { context: new AudioContext(), nodes: new Map() }
-      const { context, nodes } = page.__ears
-      const heard: Record<string, number> = {}
-      for (const participant of page.__conf.room.remoteParticipants.values()) {
-        for (const publication of participant.trackPublications.values()) {
-          const track = publication.track?.mediaStreamTrack
-          if (publication.source !== 'microphone' || !track) continue
-          if (!nodes.has(track.id)) {
-            const analyser = context.createAnalyser()
-            analyser.fftSize = 8192
-            context.createMediaStreamSource(new MediaStream([track])).connect(analyser)
-            nodes.set(track.id, analyser)
-            await new Promise((resolve) => setTimeout(resolve, 400))
-          }
-          const analyser = nodes.get(track.id)
-          const levels = new Float32Array(analyser.frequencyBinCount)
-          analyser.getFloatFrequencyData(levels)
-          const loudest = Math.max(...levels)
-          const hertz = (levels.indexOf(loudest) * context.sampleRate) / analyser.fftSize
-          heard[participant.name] = loudest > -70 ? hertz : 0
-        }
-      }
-      return heard
-    })
+    return this.page.evaluate(heard)
   }
 
   /** SRTP profile of the connection, as the browser names it. */
   async srtpCipher(): Promise<string> {
-    return this.page.evaluate(async () => {
-      for (const participant of (window as any).__conf.room.remoteParticipants.values()) {
-        for (const publication of participant.trackPublications.values()) {
-          let cipher = ''
-          const stats = await publication.track?.receiver?.getStats()
-          stats?.forEach((entry: any) => {
-            if (entry.type === 'transport') cipher = entry.srtpCipher ?? ''
-          })
-          if (cipher) return cipher
-        }
-      }
-      return ''
-    })
+    return this.page.evaluate(cipher)
   }
 
   /** Waits until pictures of all these people decode, and more of them a moment later. */
-  async sees(names: string[], source = 'camera'): Promise<void> {
+  async sees(names: string[], source = 'camera', within = 30_000): Promise<void> {
     const keys = names.map((name) => `${name}/${source}`)
     const first: Record<string, number> = {}
     await expect
@@ -151,7 +175,7 @@ export class Person {
         const now = (key: string) => frames[key] ?? 0
         for (const key of keys) if (now(key) > 0) first[key] ??= now(key)
         return keys.filter((key) => !(now(key) > (first[key] ?? Infinity) + 5))
-      }, { message: `${this.name} sees ${names.join(', ')}`, timeout: 30_000 })
+      }, { message: `${this.name} sees ${names.join(', ')}`, timeout: within })
       .toEqual([])
   }
 

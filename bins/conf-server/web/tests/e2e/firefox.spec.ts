@@ -1,0 +1,106 @@
+// Chromium and Firefox in one meeting, over both DTLS implementations.
+import { expect, test as base } from './fixtures'
+import { FirefoxPerson } from './firefox'
+import { Relay } from './proxy'
+
+interface Fixtures {
+  /** Opens Firefox for a person; its microphone hears one tone. */
+  fox: (name: string, tone: number, origin?: string) => Promise<FirefoxPerson>
+}
+
+const test = base.extend<Fixtures>({
+  fox: async ({ server }, use) => {
+    const people: FirefoxPerson[] = []
+    await use(async (name, tone, origin = server.url) => {
+      const person = await FirefoxPerson.open(name, origin, tone)
+      people.push(person)
+      return person
+    })
+    for (const person of people) await person.close()
+    expect(people.flatMap((person) => person.foreign), 'requests to another origin').toEqual([])
+    expect(people.flatMap((person) => person.errors), 'errors in the pages').toEqual([])
+  }
+})
+
+const other = '[data-testid=tile]:not([data-me=true])'
+
+for (const dtls of ['dimpl', 'webrtc-dtls']) {
+  test.describe(`with ${dtls}`, () => {
+    test.use({ settings: { CONF_MEDIA__DTLS: dtls } })
+    test.setTimeout(180_000) // Firefox needs some seconds to start, and two cores carry all of it
+
+    test('Chromium and Firefox see and hear each other, mute and leave', async ({ server, person, fox }) => {
+      const ada = await person('Ada', { tone: 440 })
+      const fay = await fox('Fay', 1000)
+      await ada.join(server.room, { microphone: true, camera: true })
+      await fay.join(server.room, { microphone: true, camera: true })
+      await ada.sees(['Fay'])
+      await fay.sees(['Ada'])
+      await ada.hears({ Fay: 1000 })
+      await fay.hears(['Ada'])
+      expect(await ada.srtpCipher()).toContain('AEAD_AES_256_GCM')
+      expect(await fay.srtpCipher()).toContain('AEAD_AES_256_GCM')
+
+      await fay.click('toggle-microphone')
+      await expect(ada.page.locator(other)).toHaveAttribute('data-muted', 'true')
+      await ada.hears({ Fay: 0 })
+      await fay.click('toggle-microphone')
+      await expect(ada.page.locator(other)).toHaveAttribute('data-muted', 'false')
+      await ada.hears({ Fay: 1000 })
+      await ada.id('toggle-microphone').click()
+      await fay.shows('tile', 'data-muted', 'true')
+
+      await fay.click('leave')
+      await fay.click('confirm')
+      await expect(ada.page.locator(other)).toHaveCount(0)
+      expect(await server.metrics()).toContain('conf_media_handshake_panics_total 0')
+    })
+
+    test('Firefox comes back after its websockets are cut, and its picture goes on', async ({ server, person, fox }) => {
+      const relay = new Relay(server.port + 500, server.port)
+      await relay.start()
+      const origin = `http://127.0.0.1:${relay.port}`
+      const ada = await person('Ada', { tone: 440 })
+      const fay = await fox('Fay', 1000, origin)
+      await ada.join(server.room, { microphone: true, camera: true })
+      await fay.join(`${origin}/r/${server.code}`, { microphone: true, camera: true })
+      await ada.sees(['Fay'])
+      await fay.sees(['Ada'])
+
+      expect(relay.cut('/api/meeting/ws')).toBe(1)
+      await ada.id('toggle-chat').click()
+      await ada.id('chat-input').fill('said while the line was cut')
+      await ada.id('chat-input').press('Enter')
+      await fay.click('toggle-chat')
+      await fay.reads('chat-message', 'said while the line was cut')
+
+      expect(relay.cut('/rtc/v1')).toBe(1)
+      await fay.roomIs((state) => state !== 'connected')
+      await fay.roomIs((state) => state === 'connected')
+      await fay.sees(['Ada'])
+      await ada.sees(['Fay'])
+      await ada.hears({ Fay: 1000 })
+      await fay.hears(['Ada'])
+      relay.stop()
+    })
+
+    test('two in Chromium and two in Firefox all see and hear the others', async ({ server, person, fox }) => {
+      const ada = await person('Ada', { tone: 440, width: 640, height: 480 })
+      const ben = await person('Ben', { tone: 440, width: 640, height: 480 })
+      const fay = await fox('Fay', 1000)
+      const gil = await fox('Gil', 1000)
+      for (const one of [ada, ben, fay, gil]) await one.join(server.room, { microphone: true, camera: true })
+      const tones: Record<string, number> = { Ada: 440, Ben: 440, Fay: 1000, Gil: 1000 }
+      for (const one of [ada, ben]) {
+        const others = Object.fromEntries(Object.entries(tones).filter(([name]) => name !== one.name))
+        await one.sees(Object.keys(others), 'camera', 60_000) // four browsers start on two cores
+        await one.hears(others)
+      }
+      for (const one of [fay, gil]) {
+        const others = Object.keys(tones).filter((name) => name !== one.name)
+        await one.sees(others)
+        await one.hears(others)
+      }
+    })
+  })
+}
