@@ -87,7 +87,8 @@ test('two people meet over https and wss, led there from plain http', async () =
 
   // A fresh context: nothing is known of HTTPS yet.
   const page = await (await browser.newContext()).newPage()
-  const led = await page.request.get(`${PLAIN}/r/AAAAAAAAAAAAAAAA?x=1`, { maxRedirects: 0 })
+  const headers = { host: `${NAME}:${PORT + 1}` }
+  const led = await page.request.get(`http://127.0.0.1:${PORT + 1}/r/AAAAAAAAAAAAAAAA?x=1`, { headers, maxRedirects: 0 })
   expect([led.status(), led.headers()['location']]).toEqual([308, `${ORIGIN}/r/AAAAAAAAAAAAAAAA?x=1`])
   await page.goto(`${PLAIN}/privacy`)
   expect(page.url()).toBe(`${ORIGIN}/privacy`)
