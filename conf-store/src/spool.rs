@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::rand;
 use conf_privacy::inventory::{Entry, Holds, Place};
 
+use crate::OpenError;
 use crate::crypt::{Key, Opening, Sealing};
 
 /// The folder in which meetings keep files.
@@ -24,20 +25,15 @@ impl Spool {
     /// Opens the spool below the server's folder, and removes what a process that died has left.
     ///
     /// # Errors
-    /// Those of the file system.
-    pub fn open(data_dir: &Path) -> io::Result<Self> {
+    /// [`OpenError::Io`].
+    pub fn open(data_dir: &Path) -> Result<Self, OpenError> {
         let folder = data_dir.join(FOLDER);
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            // A folder was not made by us; the gate finds it.
-            if !entry.file_type()?.is_dir() {
-                fs::remove_file(entry.path())?;
-            }
-        }
+        let made = match DirBuilder::new().mode(0o700).create(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        };
+        made.map_err(OpenError::io("make the folder", &folder))?;
+        empty(&folder).map_err(OpenError::io("empty", &folder))?;
         Ok(Self { folder })
     }
 
@@ -103,6 +99,17 @@ impl Drop for Drawer {
             let _left = fs::remove_file(path);
         }
     }
+}
+
+/// Removes the files; a folder was not made by us, and the gate finds it.
+fn empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 const FOLDER: &str = "spool";

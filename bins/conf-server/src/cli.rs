@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     Usage(String),
     /// The configuration, or what it points at, is refused: `EX_CONFIG` of sysexits.
     Refused(String),
+    /// The server did not start: why, and the exit code that says it.
+    Start(String, u8),
     /// Anything else.
     Failed(String),
 }
@@ -97,6 +99,7 @@ fn answer(mut given: Vec<String>) -> ExitCode {
         Ok(code) => return code,
         Err(Fault::Usage(text)) => (format!("{text}\n\n{}", usage()), USAGE_ERROR),
         Err(Fault::Refused(text)) => (format!("{text}\n"), REFUSED),
+        Err(Fault::Start(text, code)) => (format!("{text}\n"), code),
         Err(Fault::Failed(text)) => (format!("{text}\n"), FAILED),
     };
     eprint!("conf-server: {text}");

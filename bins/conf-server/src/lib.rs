@@ -13,6 +13,7 @@ pub mod check;
 mod clock;
 pub mod config;
 mod http;
+mod kept;
 pub mod log;
 mod media;
 mod meeting_task;
@@ -27,5 +28,6 @@ mod socket;
 mod tls;
 
 pub use config::{Config, ConfigError};
+pub use kept::KeptError;
 pub use serve::{Server, StartError};
 pub use tls::TlsError;

@@ -1,16 +1,18 @@
 //! What the server keeps secret: generated once into `data_dir/secrets.toml`, mode 0600.
 //!
-//! The file is never overwritten. One that others could read, or that cannot be read, stops the
-//! start with a message that says what to do: new secrets in its place would silently break every
+//! The folder is there, and ours alone (`conf_store::Folder`). The file is never overwritten. One
+//! that others could read, or that cannot be read, stops the start with a message that says what to do: new secrets in its place would silently break every
 //! link that was handed out.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use conf_core::RoomCode;
 use conf_privacy::Pii;
+use conf_privacy::inventory::{Entry, Holds, Place};
+use conf_store::{Fault, fault_of};
 use serde::{Deserialize, Serialize};
 
 use crate::random;
@@ -38,7 +40,6 @@ pub enum SecretsError {
         /// On what.
         path: PathBuf,
         /// What the system says.
-        #[source]
         cause: io::Error,
     },
     /// Others may read the file.
@@ -63,16 +64,32 @@ pub enum SecretsError {
     },
 }
 
-/// Reads the secrets of `data_dir`; at the first start makes folder and file.
+impl SecretsError {
+    /// What somebody has to look at.
+    pub(crate) fn fault(&self) -> Fault {
+        match self {
+            Self::Io { cause, .. } => fault_of(cause),
+            Self::Open { .. } => Fault::Permission,
+            Self::Broken { .. } => Fault::Disk,
+        }
+    }
+}
+
+/// Where they are kept.
+pub(crate) fn describe() -> Vec<Entry> {
+    vec![Entry::new(Place::file(FILE), SERVERS_OWN)]
+}
+
+/// Reads the secrets of `data_dir`; at the first start makes the file.
 ///
 /// # Errors
 /// [`SecretsError`]; an existing file is left as it is.
 pub fn load(data_dir: &Path) -> Result<Secrets, SecretsError> {
-    let path = data_dir.join("secrets.toml");
+    let path = data_dir.join(FILE);
+    remove_half_written(data_dir)?;
     match File::open(&path) {
         Ok(file) => read(&path, file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_folder(data_dir)?;
             write_new(data_dir, &path)?;
             File::open(&path).map_err(failed("read", &path)).and_then(|file| read(&path, file))
         }
@@ -80,18 +97,24 @@ pub fn load(data_dir: &Path) -> Result<Secrets, SecretsError> {
     }
 }
 
-fn make_folder(data_dir: &Path) -> Result<(), SecretsError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data_dir)
-        .map_err(failed("make the folder", data_dir))
+/// What a start that was killed while it wrote has left: secrets that were never in use.
+fn remove_half_written(data_dir: &Path) -> Result<(), SecretsError> {
+    let failed = failed("look into", data_dir);
+    for entry in fs::read_dir(data_dir).map_err(&failed)? {
+        let entry = entry.map_err(&failed)?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(BESIDE) && name.ends_with(NEW) {
+            fs::remove_file(entry.path()).map_err(&failed)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes beside the place and links into it, so that the file is whole or not there, and one
 /// that another process made meanwhile stays.
 fn write_new(data_dir: &Path, path: &Path) -> Result<(), SecretsError> {
-    let beside = data_dir.join(format!(".secrets-{}.new", random::text::<9>()));
+    let beside = data_dir.join(format!("{BESIDE}{}{NEW}", random::text::<9>()));
     let written =
         write(&beside).map_err(failed("write", &beside)).and_then(|()| {
             match fs::hard_link(&beside, path) {
@@ -170,6 +193,13 @@ struct OpenRoom {
     code: RoomCode,
 }
 
+const FILE: &str = "secrets.toml";
+const BESIDE: &str = ".secrets-";
+const NEW: &str = ".new";
+const SERVERS_OWN: Holds = Holds::not_personal(
+    "Geheimnisse des Servers, keine von Personen",
+    "Secrets of the server, none of persons",
+);
 const HEAD: &str =
     "# Made by conf-server at its first start. Whoever reads it can enter every meeting.\n\n";
 const MAX_BYTES: u64 = 64 * 1024;
@@ -189,13 +219,15 @@ mod tests {
     #[test]
     fn the_first_start_makes_them_and_later_ones_find_the_same() {
         let outer = folder();
-        let data = outer.join("deep/data");
+        let data = outer.join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join(".secrets-half.new"), "half").unwrap();
         let first = load(&data).unwrap();
         let second = load(&data).unwrap();
         assert_eq!(first.open_room, second.open_room);
         assert_eq!(first.token_secret, second.token_secret);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-        assert_eq!((mode(&data), mode(&data.join("secrets.toml"))), (0o700, 0o600));
+        assert_eq!(mode(&data.join("secrets.toml")), 0o600);
         assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
         assert!(!format!("{first:?}").contains(first.token_secret.reveal()));
         fs::remove_dir_all(outer).unwrap();

@@ -11,19 +11,20 @@ use conf_core::Limits;
 use conf_media::net::NetError;
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
-use conf_store::memory::Memory;
-use conf_store::{Store, StoreError};
+use conf_privacy::policy::Policy;
+use conf_store::{Fault, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::config::{ApiKey, Config, Tls};
 use crate::http::{self, Access, App, CONNECTIONS, Door, JOINS, Keys, Places, Redirect, Throttle};
+use crate::kept::{Kept, KeptError};
 use crate::media::Engine;
 use crate::meetings::{Common, Meetings};
 use crate::metrics::Metrics;
 use crate::ports::{Ports, Routes};
-use crate::secrets::{self, Secrets, SecretsError};
+use crate::secrets::Secrets;
 use crate::tls::{self, TlsError};
 use first::Links;
 
@@ -32,6 +33,7 @@ use first::Links;
 pub struct Server {
     at: Addresses,
     links: Links,
+    kept: Kept,
     meetings: Meetings,
     engine: Engine,
     places: Arc<Places>,
@@ -52,9 +54,9 @@ struct Addresses {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// No secrets.
+    /// What is kept in `data_dir` was not opened.
     #[error(transparent)]
-    Secrets(#[from] SecretsError),
+    Kept(#[from] KeptError),
     /// A key of the API has the name of the server's own.
     #[error("api.keys names {key}, which is the server's own key: allowed is any other name")]
     KeyTaken {
@@ -89,13 +91,32 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// What the program ends with, of sysexits: 78 (`EX_CONFIG`) where the configuration or what it
+    /// points at is refused, 74 (`EX_IOERR`) for the disk, 77 (`EX_NOPERM`) for permissions.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        let fault = match self {
+            Self::Kept(error) => error.fault(),
+            Self::Store(_) => Fault::Disk,
+            _ => Fault::Configuration,
+        };
+        match fault {
+            Fault::Configuration => 78,
+            Fault::Disk => 74,
+            Fault::Permission => 77,
+        }
+    }
+}
+
 impl Server {
     /// Starts with a checked configuration; when it returns, all ports are open.
     ///
     /// # Errors
     /// [`StartError`] names the key of the configuration, or the file.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let secrets = secrets::load(&config.data_dir)?;
+        let policy = Arc::new(Policy::built_in());
+        let (kept, secrets) = Kept::open(&config.data_dir, &policy).await?;
         let keys = keys(&secrets, &config.api_keys)?;
         let (stop, stopping) = watch::channel(false);
         let (reload, reloads) = watch::channel(());
@@ -105,7 +126,7 @@ impl Server {
         };
         let ports = Ports::bind(&config).await?;
         let base = base(&config, ports.http());
-        let store: Arc<dyn Store> = Arc::new(Memory::default());
+        let store: Arc<dyn Store> = kept.store();
         let open_room = config.open_room.then_some(secrets.open_room);
         let links = first::fill(&*store, open_room, &base).await?;
         let metrics = Arc::new(Metrics::default());
@@ -147,7 +168,8 @@ impl Server {
             places: Arc::clone(&places),
             stopping: stopping.clone(),
         };
-        let door = Door { stopping, proxies, metrics: Arc::clone(&metrics), tls: None };
+        let door =
+            Door { stopping: stopping.clone(), proxies, metrics: Arc::clone(&metrics), tls: None };
         let (http, metrics_at, redirect_at) = (ports.http(), ports.metrics(), ports.redirect());
         let routes = Routes {
             http: http::router(Arc::new(app)),
@@ -157,8 +179,9 @@ impl Server {
         };
         let mut tasks = ports.open(routes, door);
         tasks.extend(https.map(|https| https.keeper));
+        tasks.push(kept.look_after(policy, stopping));
         let at = Addresses { http, metrics: metrics_at, redirect: redirect_at };
-        let server = Self { at, links, meetings, engine, places, stop, reload, tasks };
+        let server = Self { at, links, kept, meetings, engine, places, stop, reload, tasks };
         tracing::info!(http = server.at.http.port(), "listening");
         Ok(server)
     }
@@ -218,6 +241,7 @@ impl Server {
         let engine = self.engine;
         let stopped = tokio::task::spawn_blocking(move || engine.stop());
         let _in_time = timeout(PATIENCE_FOR_MEDIA, stopped).await;
+        self.kept.close().await;
         tracing::info!("stopped");
     }
 }

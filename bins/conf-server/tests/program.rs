@@ -3,85 +3,14 @@
 
 mod support;
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use conf_privacy::needle::Needles;
 use serde_json::json;
+use support::program::{run, start};
 use support::{Folder, Socket, get, join_request, open, post};
-
-/// The program with nothing but these variables set.
-fn program(folder: &Folder, variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_conf-server"));
-    command
-        .current_dir(&folder.0)
-        .env_clear()
-        .env("CONF_HTTP__LISTEN", "127.0.0.1:0")
-        .env("CONF_MEDIA__LISTEN", "127.0.0.1:0")
-        .env("CONF_METRICS__LISTEN", "off")
-        .envs(variables.iter().copied())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn run(folder: &Folder, variables: &[(&str, &str)]) -> (Option<i32>, String) {
-    let Output { status, stderr, .. } = program(folder, variables).output().unwrap();
-    (status.code(), String::from_utf8(stderr).unwrap())
-}
-
-/// A started program; `link` is what it printed.
-struct Started {
-    child: Child,
-    printed: String,
-    rest: BufReader<std::process::ChildStdout>,
-    link: String,
-}
-
-fn start(folder: &Folder, variables: &[(&str, &str)]) -> Started {
-    let mut child = program(folder, variables).spawn().unwrap();
-    let mut rest = BufReader::new(child.stdout.take().unwrap());
-    let mut printed = String::new();
-    let link = loop {
-        let line = printed.len();
-        assert!(rest.read_line(&mut printed).unwrap() > 0, "it ended: {printed}");
-        if let Some(link) = printed[line..].trim().strip_prefix("http://") {
-            break link.to_owned();
-        }
-    };
-    Started { child, printed, rest, link }
-}
-
-impl Drop for Started {
-    /// A test that failed leaves no program behind.
-    fn drop(&mut self) {
-        let _ended_already = self.child.kill();
-        let _ended_already = self.child.wait();
-    }
-}
-
-impl Started {
-    fn address(&self) -> SocketAddr {
-        self.link.split('/').next().unwrap().parse().unwrap()
-    }
-
-    fn code(&self) -> String {
-        self.link.rsplit('/').next().unwrap().to_owned()
-    }
-
-    /// Ends it as an operator does; everything it printed and how it ended.
-    fn terminate(mut self) -> (String, std::process::ExitStatus) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        let status = self.child.wait().unwrap();
-        self.rest.read_to_string(&mut self.printed).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut self.printed).unwrap();
-        (std::mem::take(&mut self.printed), status)
-    }
-}
 
 #[test]
 fn a_configuration_that_is_refused_ends_the_program_with_78_and_says_why() {
@@ -178,7 +107,7 @@ async fn neither_the_log_nor_the_disk_knows_anything_personal() {
     assert!(!printed.contains(joined["participant"].as_str().unwrap()), "{printed}");
     let mut files = 0;
     search(&folder.0, &needles, &mut files);
-    assert_eq!(files, 1, "only the secrets are on the disk");
+    assert_eq!(files, 3, "secrets, lock and database");
 }
 
 fn search(folder: &Path, needles: &Needles, files: &mut u32) {

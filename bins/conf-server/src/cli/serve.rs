@@ -41,7 +41,8 @@ async fn serve_until_told(config: Config) -> Outcome {
     ) else {
         return Err(Fault::Failed("signals cannot be received".to_owned()));
     };
-    let server = Server::start(config).await.map_err(|error| Fault::Refused(error.to_string()))?;
+    let started = Server::start(config).await;
+    let server = started.map_err(|error| Fault::Start(error.to_string(), error.code()))?;
     if let Some(link) = server.open_room_link() {
         println!("\n  The open room is ready. Open this link in two browser tabs to meet:\n");
         println!("      {link}\n");

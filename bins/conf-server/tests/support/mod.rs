@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 pub mod browser;
+pub mod program;
 pub mod tls;
 
 use std::net::SocketAddr;
