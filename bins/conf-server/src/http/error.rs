@@ -267,4 +267,4 @@ struct Body {
 }
 
 /// As long as a full line of passwords takes about.
-const BUSY_SECONDS: u64 = 2;
+const BUSY_SECONDS: u64 = 3;

@@ -89,11 +89,12 @@ pub(super) async fn sign_in(
     let account = with_password(&app, from, &email, password).await;
     let sign_ins = &app.metrics.sign_ins;
     let counter = match account {
-        Ok(_) => &sign_ins.ok,
-        Err(ApiError::SignInWrong) => &sign_ins.wrong,
-        Err(_) => &sign_ins.busy,
+        Ok(_) => Some(&sign_ins.ok),
+        Err(ApiError::SignInWrong) => Some(&sign_ins.wrong),
+        Err(ApiError::Busy { .. }) => Some(&sign_ins.busy),
+        Err(_) => None,
     };
-    counter.fetch_add(1, Ordering::Relaxed);
+    counter.map(|counter| counter.fetch_add(1, Ordering::Relaxed));
     welcome(&app, &headers, &account?).await
 }
 
