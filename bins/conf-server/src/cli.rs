@@ -7,6 +7,7 @@
 mod admin;
 mod check;
 mod config;
+mod privacy;
 mod serve;
 mod words;
 
@@ -60,6 +61,12 @@ const COMMANDS: &[Command] = &[
         options: "[--config PATH] [--json]",
         purpose: "look at configuration, ports, certificate, clock, disk and database",
         run: check::run,
+    },
+    Command {
+        name: "privacy",
+        options: "inventory [--json] [--config PATH]",
+        purpose: "list every place where something is kept, what for, and by which rule it goes",
+        run: privacy::run,
     },
     Command {
         name: "config",

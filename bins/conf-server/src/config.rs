@@ -37,6 +37,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     /// Where everything that outlives the process is kept.
     pub data_dir: PathBuf,
+    /// The operator's policy; without it the built-in one holds, for this machine alone.
+    pub policy: Option<PathBuf>,
     /// Whether there is a room that everybody with its link may use.
     pub open_room: bool,
     /// The one UDP port of all media.
@@ -128,14 +130,6 @@ pub enum ConfigError {
         /// What is allowed.
         rule: &'static str,
     },
-    /// An open door without an operator who answers for it.
-    #[error(
-        "http.listen = {address} is refused: allowed is a loopback address (127.0.0.1, [::1]) as long as no policy names a controller"
-    )]
-    NoController {
-        /// What was asked for.
-        address: SocketAddr,
-    },
 }
 
 impl Config {
@@ -203,6 +197,7 @@ impl Draft {
             public_url: None,
             trusted_proxies: Vec::new(),
             data_dir: PathBuf::new(),
+            policy: None,
             open_room: true,
             media_listen: nowhere,
             media_advertise: Vec::new(),
@@ -307,9 +302,6 @@ impl Draft {
                 return Err(ConfigError::Conflict { key: "http.redirect_listen", rule });
             }
             None => {}
-        }
-        if !config.http_listen.ip().is_loopback() {
-            return Err(ConfigError::NoController { address: config.http_listen });
         }
         Ok(config)
     }

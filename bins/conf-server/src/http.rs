@@ -36,6 +36,7 @@ use axum::routing::{any, get, patch, post, put};
 use conf_core::{Room, RoomCode};
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
+use conf_privacy::policy::Policy;
 use conf_store::Store;
 use tokio::sync::watch;
 
@@ -50,6 +51,7 @@ pub(crate) use error::ApiError;
 pub(crate) use links::{Issued, issue, purpose_for};
 pub(crate) use listen::{Door, serve};
 pub(crate) use places::{Place, Places};
+pub(crate) use privacy::{Spoken, basis, term};
 pub(crate) use redirect::{Redirect, redirect_router};
 pub(crate) use throttle::{CONNECTIONS, JOINS, Throttle};
 
@@ -63,6 +65,8 @@ pub(crate) struct App {
     pub(crate) issuer: Issuer,
     pub(crate) keys: Keys,
     pub(crate) store: Arc<dyn Store>,
+    /// What the server promises, and does.
+    pub(crate) policy: Arc<Policy>,
     /// The room that is always there, unless it is switched off.
     pub(crate) open_room: Option<RoomCode>,
     pub(crate) limits: conf_core::Limits,
@@ -133,6 +137,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/account", get(assets::index))
         .route("/admin/accounts", get(assets::index))
         .route("/privacy", get(privacy::page))
+        .route("/privacy/inventory", get(privacy::inventory))
         .route("/privacy.css", get(privacy::style))
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))

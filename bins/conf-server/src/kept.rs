@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conf_privacy::gate::{self, Difference};
-use conf_privacy::inventory::{Entry, Holds, Place};
 use conf_privacy::policy::Policy;
 use conf_store::spool::Spool;
 use conf_store::sql::Sqlite;
@@ -17,8 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::clock;
 use crate::secrets::{self, Secrets, SecretsError};
+use crate::{clock, inventory};
 
 /// What is open of `data_dir`.
 #[derive(Clone, Debug)]
@@ -82,19 +81,9 @@ impl Kept {
         Ok((kept, secrets))
     }
 
-    /// Every place on the disk where something is kept.
-    pub(crate) fn entries(&self) -> Vec<Entry> {
-        let mut entries = self.store.describe();
-        entries.extend(Folder::describe());
-        entries.extend(Spool::describe());
-        entries.extend(secrets::describe());
-        entries.extend(ACME.map(|place| Entry::new(place, CERTIFICATE)));
-        entries
-    }
-
     async fn differences(&self, policy: &Policy) -> Result<Vec<Difference>, StoreError> {
         let seen = self.store.observed().await?;
-        Ok(gate::check(&self.entries(), &seen, policy))
+        Ok(gate::check(&inventory::all(), &seen, policy))
     }
 
     /// Erases each hour what has ended, and looks whether something came that is not declared.
@@ -149,10 +138,4 @@ fn listed(differences: &[Difference]) -> String {
     differences.iter().map(|difference| format!("\n  - {difference}")).collect()
 }
 
-/// Where certificates that are got by ACME are kept.
-const ACME: [Place; 2] = [Place::directory("acme"), Place::file("acme/*")];
-const CERTIFICATE: Holds = Holds::not_personal(
-    "Zertifikat und Schlüssel des Servers für HTTPS",
-    "The server’s certificate and keys for HTTPS",
-);
 const HOUR: Duration = Duration::from_secs(60 * 60);

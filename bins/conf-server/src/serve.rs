@@ -11,7 +11,6 @@ use conf_core::Limits;
 use conf_media::net::NetError;
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
-use conf_privacy::policy::Policy;
 use conf_store::{Fault, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,6 +22,7 @@ use crate::kept::{Kept, KeptError};
 use crate::media::Engine;
 use crate::meetings::{Common, Meetings};
 use crate::metrics::Metrics;
+use crate::policy::{self, PolicyError};
 use crate::ports::{Ports, Routes};
 use crate::secrets::Secrets;
 use crate::tls::{self, TlsError};
@@ -57,6 +57,9 @@ pub enum StartError {
     /// What is kept in `data_dir` was not opened.
     #[error(transparent)]
     Kept(#[from] KeptError),
+    /// The policy is refused.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// A key of the API has the name of the server's own.
     #[error("api.keys names {key}, which is the server's own key: allowed is any other name")]
     KeyTaken {
@@ -115,7 +118,10 @@ impl Server {
     /// # Errors
     /// [`StartError`] names the key of the configuration, or the file.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let policy = Arc::new(Policy::built_in());
+        let policy = Arc::new(policy::load(&config)?);
+        for warning in policy.warnings() {
+            tracing::warn!("{warning}");
+        }
         let (kept, secrets) = Kept::open(&config.data_dir, &policy).await?;
         let keys = keys(&secrets, &config.api_keys)?;
         let (stop, stopping) = watch::channel(false);
@@ -156,6 +162,7 @@ impl Server {
             issuer,
             keys,
             store,
+            policy: Arc::clone(&policy),
             open_room,
             limits,
             https: config.is_https(),

@@ -16,7 +16,7 @@ use support::{Folder, Socket, get, join_request, open, post};
 fn a_configuration_that_is_refused_ends_the_program_with_78_and_says_why() {
     let folder = Folder::new();
     for (variable, value, words) in [
-        ("CONF_HTTP__LISTEN", "0.0.0.0:8080", "no policy names a controller"),
+        ("CONF_HTTP__LISTEN", "0.0.0.0:8080", "controller.names"),
         ("CONF_HTTP__LISTN", "127.0.0.1:8080", "CONF_HTTP__LISTN is no key"),
         ("CONF_LIMITS__PARTICIPANTS", "0", "limits.participants = 0 is refused"),
         ("CONF_API__KEY", "a", "CONF_API__SECRET is missing"),

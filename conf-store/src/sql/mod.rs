@@ -13,6 +13,7 @@ mod sqlite;
 mod store;
 mod tables;
 
+pub use observe::describe;
 pub use sqlite::{Glance, Sqlite, glance};
 
 use crate::StoreError;

@@ -18,8 +18,7 @@ use crate::{Found, PersonalStore, ScanReport, Settled, StoreError};
 #[async_trait]
 impl PersonalStore for Sqlite {
     fn describe(&self) -> Vec<Entry> {
-        let tables = tables::ALL.iter().flat_map(Table::entries);
-        tables.chain(FILES.iter().map(|path| Entry::new(Place::file(path), DATABASE))).collect()
+        describe()
     }
 
     async fn observed(&self) -> Result<Vec<Place>, StoreError> {
@@ -37,6 +36,13 @@ impl PersonalStore for Sqlite {
         let (folder, needles) = (self.folder().to_owned(), needles.clone());
         blocking(move || search(&folder, &needles)).await
     }
+}
+
+/// Every table and file of a database, without opening one.
+#[must_use]
+pub fn describe() -> Vec<Entry> {
+    let tables = tables::ALL.iter().flat_map(Table::entries);
+    tables.chain(FILES.iter().map(|path| Entry::new(Place::file(path), DATABASE))).collect()
 }
 
 /// Everything the schema names: SQLite's own tables too.

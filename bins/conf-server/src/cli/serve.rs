@@ -33,6 +33,7 @@ fn forbid_core_dumps() {
 }
 
 async fn serve_until_told(config: Config) -> Outcome {
+    let only_here = config.policy.is_none();
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
         signal(SignalKind::terminate()),
@@ -52,7 +53,9 @@ async fn serve_until_told(config: Config) -> Outcome {
         println!("  within 24 hours (later: conf-server admin link):\n");
         println!("      {link}\n");
     }
-    println!("  It serves this machine only, until a policy names who is responsible.\n");
+    if only_here {
+        println!("  It serves this machine only, until a policy names who is responsible.\n");
+    }
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -74,6 +74,15 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| value::switch(value).map(|it| draft.config.open_room = it),
     },
     Key {
+        path: "policy",
+        kind: Kind::Text,
+        default: "",
+        allowed: "the path of a TOML file",
+        purpose: "The privacy policy: who is responsible, what data is used for, when it goes. Without it the built-in one holds, and only loopback addresses are served.",
+        secret: false,
+        set: |draft, value| value::folder(value).map(|it| draft.config.policy = Some(it)),
+    },
+    Key {
         path: "http.listen",
         kind: Kind::Text,
         default: "127.0.0.1:8080",

@@ -75,13 +75,6 @@ fn an_api_key_needs_both_halves_and_a_name_of_its_own() {
 }
 
 #[test]
-fn only_loopback_is_served_without_a_controller() {
-    let error = from_environment(&[("CONF_HTTP__LISTEN", "0.0.0.0:80")]).unwrap_err();
-    assert!(matches!(error, ConfigError::NoController { .. }));
-    assert!(from_environment(&[("CONF_HTTP__LISTEN", "[::1]:80")]).is_ok());
-}
-
-#[test]
 fn advertised_addresses_take_the_port_that_is_listened_on() {
     let advertise = ("CONF_MEDIA__ADVERTISE", "192.0.2.1, 192.0.2.2:9000,2001:db8::1");
     let config = from_environment(&[advertise]).unwrap();
