@@ -20,6 +20,9 @@ const MAY_USE: [(&str, &[&str]); 4] = [
 /// Crates that the pure ones must not reach directly.
 const NOT_IN_PURE: [&str; 6] = ["tokio", "sqlx", "axum", "chrono", "time", "reqwest"];
 
+/// The one exception, and only as an optional dependency: the second DTLS backend's feature.
+const BEHIND_A_FEATURE: (&str, &str) = ("conf-media", "tokio");
+
 /// Production lines a file may have.
 const FILE_LIMIT: usize = 600;
 
@@ -53,10 +56,17 @@ fn forbidden(package: &Value) -> Vec<String> {
         .into_iter()
         .flatten()
         .filter(|dependency| dependency.get("kind").is_some_and(|kind| kind != "dev"))
+        .filter(|dependency| !is_behind_a_feature(name, dependency))
         .filter_map(|dependency| dependency.get("name")?.as_str())
         .filter(|used| !is_allowed(name, rule.map(|(_, may)| *may), used))
         .map(|used| format!("{name} -> {used}"))
         .collect()
+}
+
+fn is_behind_a_feature(name: &str, dependency: &Value) -> bool {
+    let used = dependency.get("name").and_then(Value::as_str).unwrap_or_default();
+    let optional = dependency.get("optional").and_then(Value::as_bool).unwrap_or(false);
+    optional && (name, used) == BEHIND_A_FEATURE
 }
 
 fn is_allowed(name: &str, may_use: Option<&[&str]>, used: &str) -> bool {
@@ -123,6 +133,16 @@ mod tests {
         assert!(!is_allowed("conf-core", Some(&["conf-privacy"]), "tokio"));
         assert!(is_allowed("conf-store", Some(&["conf-core"]), "tokio"));
         assert!(!is_allowed("conf-fuzz", None, "conf-server"));
+    }
+
+    #[test]
+    fn tokio_is_let_into_media_only_as_an_optional_dependency() {
+        let uses = |name: &str, optional: bool| {
+            let tokio = serde_json::json!({ "name": "tokio", "kind": null, "optional": optional });
+            forbidden(&serde_json::json!({ "name": name, "dependencies": [tokio] })).len()
+        };
+        assert_eq!((uses("conf-media", true), uses("conf-media", false)), (0, 1));
+        assert_eq!(uses("conf-core", true), 1);
     }
 
     #[test]

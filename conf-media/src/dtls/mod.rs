@@ -18,7 +18,6 @@ use crate::srtp::Keys;
 
 mod acceptor;
 pub mod dimpl;
-#[cfg(any(feature = "webrtc-dtls", feature = "test-util", test))]
 pub mod gate;
 pub mod hello;
 #[cfg(feature = "webrtc-dtls")]
