@@ -77,7 +77,6 @@ pub enum StartError {
         /// Its value.
         address: SocketAddr,
         /// What the system says.
-        #[source]
         cause: std::io::Error,
     },
     /// The store does not take what has to be there at start.
@@ -89,7 +88,6 @@ pub enum StartError {
         /// Its value.
         address: SocketAddr,
         /// What the engine says.
-        #[source]
         cause: NetError,
     },
 }
