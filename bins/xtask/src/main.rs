@@ -22,6 +22,7 @@ cargo xtask <command>
   test [STAGE…]    all that must pass before a merge; with names only those stages
   bench [GROUP]    criterion groups with figures
   fuzz [SECONDS]   mutate every corpus on the stable toolchain (default 60 a target)
+  soak             what takes long: a hundred kills in mid-meeting
   dist             the Debian package, in target/dist
   wire             write the TypeScript of the meeting websocket anew
 
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         "test" => test(rest),
         "bench" => rust::bench(rest),
         "fuzz" => fuzz::run(rest),
+        "soak" => rust::soak(),
         "dist" => dist::make(),
         "wire" => rust::wire(),
         _ => {

@@ -95,6 +95,12 @@ pub(crate) fn bench(rest: &[String]) -> Result<()> {
     succeed(&mut command)
 }
 
+/// `cargo xtask soak`.
+pub(crate) fn soak() -> Result<()> {
+    let words = ["test", "-p", "conf-server", "--test", "kill", "--locked", "--", "--nocapture"];
+    succeed(cargo(&words).env("CONF_KILLS", "100"))
+}
+
 /// `cargo xtask wire`.
 pub(crate) fn wire() -> Result<()> {
     let words = ["test", "-p", "conf-core", "--features", "ts", "--quiet", "typescript"];

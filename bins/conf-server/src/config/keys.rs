@@ -65,6 +65,15 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| value::folder(value).map(|it| draft.config.data_dir = it),
     },
     Key {
+        path: "store.url",
+        kind: Kind::Text,
+        default: "sqlite:conf.db",
+        allowed: "sqlite:conf.db",
+        purpose: "Where accounts and rooms are stored: an SQLite database in data_dir.",
+        secret: false,
+        set: |_, value| (value.as_str()? == "sqlite:conf.db").then_some(()),
+    },
+    Key {
         path: "open_room",
         kind: Kind::Text,
         default: "on",
