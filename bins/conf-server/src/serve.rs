@@ -25,7 +25,7 @@ use crate::metrics::Metrics;
 use crate::policy::{self, PolicyError};
 use crate::ports::{Ports, Routes};
 use crate::secrets::Secrets;
-use crate::tls::{self, TlsError};
+use crate::tls::{self, Https, TlsError};
 use first::Links;
 
 /// A running server.
@@ -124,10 +124,7 @@ impl Server {
         let keys = keys(&secrets, &config.api_keys)?;
         let (stop, stopping) = watch::channel(false);
         let (reload, reloads) = watch::channel(());
-        let https = match &config.tls {
-            Some(tls) => Some(tls::start(tls, &config, reloads, stopping.clone())?),
-            None => None,
-        };
+        let https = https(&config, reloads, stopping.clone())?;
         let ports = Ports::bind(&config).await?;
         let base = base(&config, ports.http());
         let store: Arc<dyn Store> = kept.store();
@@ -138,21 +135,9 @@ impl Server {
             .map_err(|cause| StartError::Media { address: config.media_listen, cause })?;
         let limits = Limits { participants: config.participants, ..Limits::default() };
         let issuer = Issuer::new(&*secrets.token_key, secrets.token_secret.reveal().clone());
-        let meetings = Meetings::new(Common {
-            limits: limits.clone(),
-            most: config.meetings,
-            issuer: issuer.clone(),
-            engine: engine.clone(),
-            metrics: Arc::clone(&metrics),
-        });
+        let meetings = meetings(&config, &limits, &issuer, &engine, &metrics);
         let proxies = config.trusted_proxies.clone();
-        let redirect = https.as_ref().map(|https| Redirect {
-            public_url: config.public_url.clone(),
-            names: config.tls.as_ref().map(Tls::names).unwrap_or_default(),
-            port: ports.http().port(),
-            challenges: Arc::clone(&https.challenges),
-            metrics: Arc::clone(&metrics),
-        });
+        let redirect = https.as_ref().map(|https| redirect(&config, https, &ports, &metrics));
         let places = Arc::new(Places::new(WEBSOCKETS, STRANGERS));
         let app = App {
             meetings: meetings.clone(),
@@ -260,6 +245,41 @@ fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
     let mut all: HashMap<String, Pii<String>> = given.collect();
     all.insert(own.clone(), secrets.token_secret.clone());
     Ok(Keys { own, secrets: all })
+}
+
+fn meetings(
+    config: &Config,
+    limits: &Limits,
+    issuer: &Issuer,
+    engine: &Engine,
+    metrics: &Arc<Metrics>,
+) -> Meetings {
+    Meetings::new(Common {
+        limits: limits.clone(),
+        most: config.meetings,
+        issuer: issuer.clone(),
+        engine: engine.clone(),
+        metrics: Arc::clone(metrics),
+    })
+}
+
+fn https(
+    config: &Config,
+    reload: watch::Receiver<()>,
+    stopping: watch::Receiver<bool>,
+) -> Result<Option<Https>, TlsError> {
+    config.tls.as_ref().map(|tls| tls::start(tls, config, reload, stopping)).transpose()
+}
+
+/// What leads plain HTTP to HTTPS.
+fn redirect(config: &Config, https: &Https, ports: &Ports, metrics: &Arc<Metrics>) -> Redirect {
+    Redirect {
+        public_url: config.public_url.clone(),
+        names: config.tls.as_ref().map(Tls::names).unwrap_or_default(),
+        port: ports.http().port(),
+        challenges: Arc::clone(&https.challenges),
+        metrics: Arc::clone(metrics),
+    }
 }
 
 /// Begins the links to this server.

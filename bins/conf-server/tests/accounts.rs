@@ -1,5 +1,6 @@
 //! Accounts over real HTTP: links, signing in and out, passwords, administration, and what is
 //! refused.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod support;
 

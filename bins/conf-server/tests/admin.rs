@@ -1,5 +1,6 @@
 //! Accounts and the real program: links from its command line, and what it logs and leaves on the
 //! disk.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Rooms of an account over real HTTP, and what changing them does to a meeting that runs there.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 
 mod support;
 

@@ -1,6 +1,7 @@
 //! A meeting goes on while a hundred people a second try to sign in.
 //!
 //! Prints what it measured: `cargo test -p conf-server --test sign_in_load -- --nocapture`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this is a test")]
 #![allow(clippy::print_stdout, reason = "the figures are for whoever runs it")]
 
 mod support;
