@@ -54,7 +54,7 @@ fn a_damaged_database_ends_the_program_with_74() {
     let (folder, data) = used();
     let path = data.join("conf.db");
     let whole = fs::read(&path).unwrap();
-    let noise: Vec<u8> = (0_u32..20_000).map(|i| (i * i >> 3).to_le_bytes()[0]).collect();
+    let noise: Vec<u8> = (0_u32..20_000).map(|i| ((i * i) >> 3).to_le_bytes()[0]).collect();
     let mut overwritten = whole.clone();
     overwritten[4096..].fill(0x5a);
     for bytes in [&noise, &overwritten, &whole[..50].to_vec(), &whole[..4096].to_vec()] {
