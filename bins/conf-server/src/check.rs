@@ -6,6 +6,7 @@ mod addresses;
 mod certificate;
 mod clock;
 mod disk;
+mod policy;
 mod ports;
 mod store;
 
@@ -70,6 +71,7 @@ impl Finding {
 pub fn all(config: &Config) -> Vec<Finding> {
     let now = crate::clock::wall();
     let mut findings = vec![Finding::ok("configuration", "every key is understood")];
+    findings.extend(policy::look(config));
     // A server that runs holds its ports and its database: then they are as they should be.
     let running = store::is_in_use(&config.data_dir);
     findings.extend(ports::look(config, running));

@@ -184,6 +184,21 @@ mod tests {
     }
 
     #[test]
+    fn the_packages_example_holds_once_its_keys_are_switched_on() {
+        let uncomment = |line: &'static str| match line.strip_prefix('#') {
+            Some(key) if !key.starts_with(' ') => key,
+            _ => line,
+        };
+        let text = include_str!("../packaging/policy.toml").lines().map(uncomment);
+        let text = text.collect::<Vec<_>>().join("\n");
+        let (config, path) = with_policy(&text);
+        let policy = load(&config).unwrap();
+        assert!(policy.controller.is_some() && policy.officer.is_some());
+        assert_eq!(policy.warnings().len(), 0);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
     fn a_policy_is_refused_with_its_file_and_line() {
         let (config, path) = with_policy("[controller]\nnames = ['']\n[dpo]\nrequired = false\n");
         let error = load(&config).unwrap_err().to_string();

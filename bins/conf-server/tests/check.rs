@@ -48,7 +48,20 @@ fn a_good_set_up_has_no_problem_and_nothing_is_made() {
     }
     line(&text, "clock");
     line(&text, "disk");
+    let policy = line(&text, "policy");
+    assert!(policy.starts_with("warning") && policy.contains("controller.names"), "{text}");
     assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[test]
+fn a_policy_that_is_refused_is_a_problem_with_its_line() {
+    let folder = Folder::new();
+    let path = folder.0.join("policy.toml");
+    std::fs::write(&path, "[controller]\nnames = [\"\"]\n").unwrap();
+    let (code, text, _) = check(&folder, &[], &[("CONF_POLICY", path.to_str().unwrap())]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(line(&text, "policy").starts_with("problem"), "{text}");
+    assert!(text.contains("line 2: controller.names"), "{text}");
 }
 
 #[test]
