@@ -4,7 +4,10 @@
 //! every file and log. It may have been written in many ways, so each needle is looked for as UTF-8
 //! and UTF-16 in both byte orders, in hex, percent-encoded, with the escapes of JSON, and inside
 //! base64 at each of the three alignments (RFC 4648, RFC 3986, RFC 8259, WHATWG URL). All are found
-//! in one pass over the bytes. Compressed or encrypted bytes are not looked into.
+//! in one pass over the bytes. [`Needles::search_packed`] looks into compressed bytes too. Encrypted
+//! ones are not looked into.
+
+mod packed;
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -14,6 +17,8 @@ use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+pub use packed::Packed;
+
 /// A set of needles, ready to search with.
 #[derive(Clone, Debug)]
 pub struct Needles {
@@ -22,6 +27,24 @@ pub struct Needles {
     meanings: Vec<(usize, Encoding)>,
     /// Bytes of the longest pattern.
     longest: usize,
+}
+
+/// A text to plant and to search for: 24 random characters that occur nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary(String);
+
+impl Canary {
+    /// Made of the caller's randomness.
+    #[must_use]
+    pub fn from_bytes(random: [u8; 18]) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(random))
+    }
+}
+
+impl Borrow<str> for Canary {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
 }
 
 /// How a needle was written where it was found.

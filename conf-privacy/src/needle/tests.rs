@@ -71,6 +71,16 @@ fn a_canary_with_the_escapes_of_json_is_found() {
 }
 
 #[test]
+fn a_canary_of_random_bytes_is_a_needle() {
+    let planted = [Canary::from_bytes([7; 18]), Canary::from_bytes([9; 18])];
+    let text: &str = planted[1].borrow();
+    assert_eq!(text.len(), 24);
+    let needles = Needles::new(&planted).unwrap();
+    let hits = needles.search(text.as_bytes());
+    assert_eq!(hits, [Hit { needle: 1, encoding: Encoding::Utf8, offset: 0 }]);
+}
+
+#[test]
 fn other_bytes_are_not_found() {
     let needles = Needles::new(&[CANARY]).unwrap();
     let noise: Vec<u8> =

@@ -113,14 +113,23 @@ fn search_file(
 ) -> io::Result<()> {
     let mut scanner = needles.scanner();
     let mut chunk = vec![0; CHUNK];
+    let mut whole = Vec::new();
+    let mut hits = Vec::new();
     loop {
         let length = file.read(&mut chunk)?;
         let Some(bytes) = chunk.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
         report.bytes += u64::try_from(length).unwrap_or(u64::MAX);
-        let name = path.display().to_string();
-        let hits = scanner.feed(bytes);
-        report.found.extend(hits.into_iter().map(|hit| Found { file: name.clone(), hit }));
+        hits.extend(scanner.feed(bytes));
+        // Larger files are looked into for what is compressed a stretch at a time.
+        if whole.len() + bytes.len() > STRETCH {
+            hits.extend(needles.search_packed(&whole).hits);
+            whole.clear();
+        }
+        whole.extend_from_slice(bytes);
     }
+    hits.extend(needles.search_packed(&whole).hits);
+    let name = path.display().to_string();
+    report.found.extend(hits.into_iter().map(|hit| Found { file: name.clone(), hit }));
     report.files += 1;
     Ok(())
 }
@@ -160,4 +169,5 @@ const DATABASE: Holds = Holds::not_personal(
     "The database as a file; what is in it is declared for each table",
 );
 const CHUNK: usize = 64 * 1024;
+const STRETCH: usize = 32 * 1024 * 1024;
 const MOST: usize = 100_000;
