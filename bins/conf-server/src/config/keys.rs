@@ -65,15 +65,6 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| value::folder(value).map(|it| draft.config.data_dir = it),
     },
     Key {
-        path: "store.url",
-        kind: Kind::Text,
-        default: "sqlite:conf.db",
-        allowed: "sqlite:conf.db",
-        purpose: "Where accounts and rooms are stored: an SQLite database in data_dir.",
-        secret: false,
-        set: |_, value| (value.as_str()? == "sqlite:conf.db").then_some(()),
-    },
-    Key {
         path: "open_room",
         kind: Kind::Text,
         default: "on",
@@ -90,6 +81,15 @@ pub(super) const KEYS: &[Key] = &[
         purpose: "The privacy policy: who is responsible, what data is used for, when it goes. Without it the built-in one holds, and only loopback addresses are served.",
         secret: false,
         set: |draft, value| value::folder(value).map(|it| draft.config.policy = Some(it)),
+    },
+    Key {
+        path: "store.url",
+        kind: Kind::Text,
+        default: "sqlite:conf.db",
+        allowed: "sqlite:conf.db",
+        purpose: "Where accounts and rooms are stored: an SQLite database in data_dir.",
+        secret: false,
+        set: |_, value| (value.as_str()? == "sqlite:conf.db").then_some(()),
     },
     Key {
         path: "http.listen",
