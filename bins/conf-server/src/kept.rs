@@ -86,7 +86,7 @@ impl Kept {
         Ok(gate::check(&inventory::all(), &seen, policy))
     }
 
-    /// Erases each hour what has ended, and looks whether something came that is not declared.
+    /// Erases every ten minutes what has ended, and looks whether something came that is not declared.
     pub(crate) fn look_after(
         &self,
         policy: Arc<Policy>,
@@ -96,12 +96,12 @@ impl Kept {
         let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
         tokio::spawn(async move {
             tokio::pin!(stopped);
-            let mut hours = interval(HOUR);
-            hours.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            hours.tick().await;
+            let mut rounds = interval(ROUND);
+            rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            rounds.tick().await;
             loop {
                 tokio::select! {
-                    _ = hours.tick() => kept.each_hour(&policy).await,
+                    _ = rounds.tick() => kept.each_round(&policy).await,
                     () = &mut stopped => return,
                 }
             }
@@ -118,7 +118,7 @@ impl Kept {
         self.store.close().await;
     }
 
-    async fn each_hour(&self, policy: &Policy) {
+    async fn each_round(&self, policy: &Policy) {
         if let Err(error) = self.store.sweep(clock::wall()).await {
             tracing::error!(%error, "what has ended could not be erased");
         }
@@ -138,4 +138,5 @@ fn listed(differences: &[Difference]) -> String {
     differences.iter().map(|difference| format!("\n  - {difference}")).collect()
 }
 
-const HOUR: Duration = Duration::from_secs(60 * 60);
+/// The policy gives sessions and links a quarter of an hour to go.
+const ROUND: Duration = Duration::from_secs(10 * 60);
