@@ -1,4 +1,10 @@
 //! Certificates from a real ACME server (pebble, on loopback): ordered, served, renewed, kept.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "this is a test, and it prints what it measures"
+)]
 
 mod support;
 

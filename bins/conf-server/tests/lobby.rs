@@ -1,4 +1,10 @@
 //! Rooms that belong to somebody: waiting and being let in, options, a new link, over real HTTP.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "this is a test, and it prints what it measures"
+)]
 
 mod support;
 

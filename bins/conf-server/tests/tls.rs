@@ -1,4 +1,5 @@
 //! HTTPS: what is served over it, which files are refused, how certificates change, who is cut off.
+#![allow(clippy::unwrap_used, reason = "this is a test")]
 
 mod support;
 
