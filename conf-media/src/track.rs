@@ -37,6 +37,8 @@ pub(crate) struct Encoding {
     /// When another source took the place of the one before.
     pub(crate) rebound_at: Option<Instant>,
     pub(crate) ring: Ring,
+    /// When the last packet went into the ring; `None`: nothing of any is left in it.
+    pub(crate) kept_at: Option<Instant>,
     pub(crate) numbers: Unwrapper,
     pub(crate) stats: ReceiverStats,
     pub(crate) missing: MissingPackets,
@@ -119,6 +121,7 @@ impl Encoding {
             ssrc: publication.encodings.get(index).and_then(|encoding| encoding.ssrc),
             rebound_at: None,
             ring: Ring::new(slots),
+            kept_at: None,
             numbers: Unwrapper::default(),
             stats: ReceiverStats::new(clock_rate),
             missing: MissingPackets::new(how),
@@ -143,6 +146,19 @@ impl Encoding {
     }
 }
 
+impl Encoding {
+    /// Of a source that has fallen silent nothing is kept.
+    pub(crate) fn forget_silence(&mut self, now: Instant) {
+        if self.kept_at.is_some_and(|at| now.saturating_duration_since(at) >= SILENCE) {
+            self.ring.wipe();
+            self.kept_at = None;
+            self.keyframe_at = None;
+        }
+    }
+}
+
+/// Nobody asks again for what is older; within the five seconds that the policy gives.
+const SILENCE: Duration = Duration::from_secs(4);
 /// At most one keyframe request of an encoding in this time.
 pub(crate) const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 /// More than a second of Opus.

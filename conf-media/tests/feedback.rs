@@ -43,6 +43,21 @@ fn a_lost_packet_comes_again_over_the_stream_of_retransmissions() {
 }
 
 #[test]
+fn of_a_source_that_has_fallen_silent_nothing_is_kept() {
+    let (mut lab, ada, bob, mut camera) = call();
+    camera.picture(&mut lab, ada, true);
+    let lost = lab.received(bob)[0].view.sequence;
+    lab.pass(Duration::from_secs(3), true);
+    nack(&mut lab, bob, &[lost]);
+    assert_eq!(lab.received(bob).len(), 1);
+    lab.pass(Duration::from_millis(1_500), true);
+    nack(&mut lab, bob, &[lost]);
+    assert_eq!(lab.received(bob).len(), 0);
+    camera.picture(&mut lab, ada, false);
+    assert!(!lab.received(bob).is_empty(), "the next picture goes on");
+}
+
+#[test]
 fn without_a_stream_of_retransmissions_the_packet_comes_again_as_it_was() {
     let mut lab = Lab::new(clock());
     let (ada, bob) = (lab.connect(), lab.connect());

@@ -302,6 +302,7 @@ fn keep(
     let kept = encoding.ring.insert(sequence, packet, Entry { view: *view, picture });
     if matches!(kept, Kept::Newest | Kept::Older) {
         encoding.late_in_row = 0;
+        encoding.kept_at = Some(now.mono);
         encoding.missing.record(view.sequence, now.mono);
         if picture.keyframe && picture.start {
             encoding.gate.arrived();

@@ -91,9 +91,12 @@ impl Shard {
         }
     }
 
-    /// Asks a publisher for what is missing, and for keyframes.
+    /// Asks a publisher for what is missing, and for keyframes; forgets what fell silent.
     fn track_timers(&mut self, now: Now, key: Key<Track>) {
         let Some(track) = self.tracks.get_mut(key) else { return };
+        for encoding in &mut track.encodings {
+            encoding.forget_silence(now.mono);
+        }
         if let Some(speaker) = &mut track.speaker
             && speaker.timeout().is_some_and(|at| now.mono >= at)
         {

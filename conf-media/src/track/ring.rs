@@ -108,6 +108,13 @@ impl Ring {
         self.keyframe = None;
     }
 
+    /// Overwrites all packets, and still knows how far the source has come.
+    pub(crate) fn wipe(&mut self) {
+        self.bytes.fill(0);
+        self.slots.fill(EMPTY);
+        self.keyframe = None;
+    }
+
     /// The packet with this number, if it is still there.
     #[inline]
     #[must_use]
@@ -211,6 +218,17 @@ mod tests {
         assert_eq!(put(&mut ring, 100, false), Kept::Late);
         assert_eq!(ring.get_recent(103).map(|packet| packet.sequence), Some(103));
         assert!(ring.get_recent(104).is_none());
+    }
+
+    #[test]
+    fn a_wiped_ring_has_no_byte_of_a_packet_and_takes_the_next() {
+        let mut ring = Ring::new(8);
+        put(&mut ring, 100, true);
+        ring.wipe();
+        assert!(ring.bytes.iter().all(|&byte| byte == 0));
+        assert!(ring.get(100).is_none() && ring.keyframe(8).is_none());
+        assert_eq!(put(&mut ring, 92, false), Kept::Late);
+        assert_eq!(put(&mut ring, 101, false), Kept::Newest);
     }
 
     #[test]
