@@ -214,6 +214,7 @@ async fn a_damaged_or_open_file_of_the_acme_folder_stops_the_start_and_stays() {
     let root = file(&folder.0, "root.pem", &authority.pem);
     let acme = folder.0.join("data/acme");
     std::fs::create_dir_all(&acme).unwrap();
+    support::tls::mode(&folder.0.join("data"), 0o700);
     for (name, text, mode, words) in [
         ("certificate.pem", "rubbish", 0o600, "certificate.pem holds no certificate"),
         ("account.json", "{", 0o600, "account.json is damaged"),
