@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::http::StatusCode;
 use conf_media::stats::{Counters, DropReason};
 
 /// Counters of the control plane.
@@ -21,6 +22,8 @@ pub(crate) struct Metrics {
     pub(crate) events_lost: AtomicU64,
     pub(crate) password_hashes: AtomicU64,
     pub(crate) sign_ins: SignIns,
+    /// By the first digit of the answer's status, from 1 to 5.
+    requests: [AtomicU64; 5],
     refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -38,6 +41,14 @@ impl Metrics {
     pub(crate) fn refuse(&self, reason: &'static str) {
         if let Ok(mut refusals) = self.refusals.lock() {
             *refusals.entry(reason).or_default() += 1;
+        }
+    }
+
+    /// Counts a request by the class of its answer; nothing else is logged of it.
+    pub(crate) fn request(&self, status: StatusCode) {
+        let class = usize::from(status.as_u16() / 100);
+        if let Some(count) = class.checked_sub(1).and_then(|index| self.requests.get(index)) {
+            count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -63,6 +74,11 @@ impl Metrics {
         for (outcome, count) in [("ok", ok), ("wrong", wrong), ("busy", busy)] {
             let count = count.load(Ordering::Relaxed);
             let _ = writeln!(page, "conf_sign_ins_total{{outcome=\"{outcome}\"}} {count}");
+        }
+        let _ = writeln!(page, "# TYPE conf_http_requests_total counter");
+        for (class, count) in (1..).zip(&self.requests) {
+            let count = count.load(Ordering::Relaxed);
+            let _ = writeln!(page, "conf_http_requests_total{{status=\"{class}xx\"}} {count}");
         }
         let _ = writeln!(page, "# TYPE conf_refusals_total counter");
         if let Ok(refusals) = self.refusals.lock() {

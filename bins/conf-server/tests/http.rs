@@ -104,6 +104,8 @@ async fn health_readiness_and_metrics_answer() {
         "conf_meetings 1",
         "conf_participants 1",
         "conf_joins_total 1",
+        "conf_http_requests_total{status=\"2xx\"} 3",
+        "conf_http_requests_total{status=\"4xx\"} 2",
         "conf_refusals_total{reason=\"room_unknown\"} 2",
         "conf_media_peers 0",
         "conf_media_drops_total{reason=\"unknown_user\"} 0",

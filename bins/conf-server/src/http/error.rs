@@ -20,13 +20,14 @@ use crate::password::Busy;
 #[derive(Clone, Copy)]
 pub(super) struct Refused(pub(super) &'static str);
 
-/// Counts refusals, whoever made them.
+/// Counts requests, and refusals, whoever made them.
 pub(super) async fn count(
     State(metrics): State<Arc<Metrics>>,
     request: Request,
     next: Next,
 ) -> Response {
     let response = next.run(request).await;
+    metrics.request(response.status());
     if let Some(Refused(word)) = response.extensions().get() {
         metrics.refuse(word);
     }

@@ -74,6 +74,9 @@ for (const locale of ['en-GB', 'de-DE']) {
       await ada.page.goto(`${server.url}/privacy`)
       await expect(ada.page.locator('h1')).toBeVisible()
       await look('privacy')
+      await ada.page.goto(`${server.url}/privacy/inventory`)
+      await expect(ada.page.locator('h1')).toBeVisible()
+      await look('inventory')
     })
   }
 }
