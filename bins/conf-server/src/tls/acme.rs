@@ -45,6 +45,18 @@ enum OrderError {
     Late,
 }
 
+impl OrderError {
+    /// How long to wait before the next try. A server that no longer takes a number of ours asks to
+    /// try again with a new one (RFC 8555, section 6.5).
+    fn pause(&self, usual: Duration) -> Duration {
+        let Self::Acme(instant_acme::Error::Api(problem)) = self else { return usual };
+        match problem.r#type.as_deref() {
+            Some("urn:ietf:params:acme:error:badNonce") => NONCE_PAUSE,
+            _ => usual,
+        }
+    }
+}
+
 /// Keeps one certificate current.
 pub(super) struct Keeper {
     settings: Acme,
@@ -94,10 +106,11 @@ impl Keeper {
                         pause = FIRST_PAUSE;
                     }
                     Err(error) => {
-                        let again_in = pause.as_secs();
+                        let wait = error.pause(pause);
+                        let again_in = wait.as_secs();
                         tracing::warn!(%error, again_in, "no new certificate by ACME");
-                        sleep(pause).await;
-                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        sleep(wait).await;
+                        pause = (wait * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
                     }
                 }
             };
@@ -189,6 +202,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const FIRST_POLL: Duration = Duration::from_millis(500);
 /// Let's Encrypt allows five failed validations an hour for a name.
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
+/// Nothing was validated, so no limit counts it.
+const NONCE_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
 const SHORTEST_NAP: Duration = Duration::from_millis(100);
 const LONGEST_NAP: Duration = Duration::from_secs(3600);
