@@ -68,17 +68,26 @@ impl Kept {
         let spool = Spool::open(data_dir)?;
         let store = Arc::new(Sqlite::open(data_dir).await?);
         let kept = Self { store, _spool: spool, _folder: Arc::new(folder) };
+        if let Err(error) = kept.begin(policy).await {
+            // So that the log of the database does not stay beside it.
+            kept.close().await;
+            return Err(error);
+        }
+        Ok((kept, secrets))
+    }
+
+    async fn begin(&self, policy: &Policy) -> Result<(), KeptError> {
         let begun = clock::mono();
-        let differences = kept.differences(policy).await?;
+        let differences = self.differences(policy).await?;
         let took = clock::mono().duration_since(begun);
         if !differences.is_empty() {
             return Err(KeptError::Differs(differences));
         }
         tracing::info!(ms = took.as_millis(), "what is kept is what is declared");
-        kept.store.sweep(clock::wall()).await?;
+        self.store.sweep(clock::wall()).await?;
         // What the process before could not finish.
-        let _busy = kept.store.settle().await?;
-        Ok((kept, secrets))
+        let _busy = self.store.settle().await?;
+        Ok(())
     }
 
     async fn differences(&self, policy: &Policy) -> Result<Vec<Difference>, StoreError> {

@@ -52,17 +52,30 @@ impl Sqlite {
     pub async fn open(folder: &Path) -> Result<Self, OpenError> {
         let path = folder.join(FILE);
         look(&path)?;
-        let failed = |cause| explain(&path, cause);
-        let options = options(&path);
+        let logs = ["-wal", "-shm"].map(|suffix| with_suffix(&path, suffix));
+        let absent: Vec<PathBuf> = logs.into_iter().filter(|log| !log.exists()).collect();
+        let opened = Self::connect(folder, &path).await;
+        if opened.is_err() {
+            // A connection that failed closes by itself, perhaps not before the process ends.
+            absent.iter().for_each(|log| drop(std::fs::remove_file(log)));
+        }
+        opened
+    }
+
+    async fn connect(folder: &Path, path: &Path) -> Result<Self, OpenError> {
+        let failed = |cause| explain(path, cause);
+        let options = options(path);
         let writer = pool(1).connect_with(options.clone()).await.map_err(failed)?;
-        prepare(&writer, &path).await?;
+        if let Err(error) = prepare(&writer, path).await {
+            writer.close().await;
+            return Err(error);
+        }
         let readers = options.pragma("query_only", "ON");
         let readers = pool(READERS).connect_with(readers).await.map_err(failed)?;
         let folder = folder.to_owned();
         let inner = Arc::new(Inner { writer, readers, folder, erased: Notify::new() });
         let settling = tokio::spawn(settle_when_erased(Arc::clone(&inner)));
-        let store = Self { inner, settling };
-        Ok(store)
+        Ok(Self { inner, settling })
     }
 
     /// Closes the database; its log goes with the last connection.
