@@ -9,8 +9,6 @@ pub struct Limits {
     pub participants: usize,
     /// People who wait in the lobby at the same time.
     pub waiting: usize,
-    /// Rooms one account may have. Held by whoever makes rooms.
-    pub rooms_per_account: usize,
     /// Longest name.
     pub name_chars: usize,
     /// Longest chat message.
@@ -40,7 +38,6 @@ impl Default for Limits {
         Self {
             participants: 50,
             waiting: 100,
-            rooms_per_account: 100,
             name_chars: 60,
             chat_chars: 2_000,
             chat_burst: 10,
