@@ -92,10 +92,9 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     let _one_at_a_time = app.access.turn().await;
     let account = account(&app, id).await?;
-    let rooms = app.store.rooms_of(account.id).await?;
-    app.store.remove_account(account.id).await?.ok_or(ApiError::AccountUnknown)?;
-    for room in rooms {
-        app.meetings.end_room(room.id).await;
+    let removed = app.store.remove_account(account.id).await?.ok_or(ApiError::AccountUnknown)?;
+    for room in removed.rooms {
+        app.meetings.end_room(room).await;
     }
     Ok(StatusCode::NO_CONTENT)
 }
