@@ -39,7 +39,6 @@ pub enum TlsError {
         /// On what.
         path: PathBuf,
         /// What the system says.
-        #[source]
         cause: std::io::Error,
     },
     /// Others may read the key.
@@ -91,7 +90,7 @@ pub enum TlsError {
     NoRoots,
     /// The library refuses the settings.
     #[error("TLS cannot be set up: {0}")]
-    Setup(#[source] rustls::Error),
+    Setup(rustls::Error),
 }
 
 /// What serves HTTPS; dropped with the server.
