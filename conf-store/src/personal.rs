@@ -50,6 +50,8 @@ pub struct ScanReport {
     pub files: u64,
     /// Bytes searched.
     pub bytes: u64,
+    /// Compressed parts whose end was not looked into, because of the bounds of that search.
+    pub unread: u64,
     /// Needles found.
     pub found: Vec<Found>,
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use conf_privacy::inventory::{Entry, Holds, Place};
-use conf_privacy::needle::Needles;
+use conf_privacy::needle::{Hit, Needles};
 use sqlx::{Error, Row as _, SqliteConnection, query};
 
 use super::Sqlite;
@@ -115,6 +115,11 @@ fn search_file(
     let mut chunk = vec![0; CHUNK];
     let mut whole = Vec::new();
     let mut hits = Vec::new();
+    let mut packed = |bytes: &[u8], hits: &mut Vec<Hit>| {
+        let packed = needles.search_packed(bytes);
+        report.unread += packed.unread;
+        hits.extend(packed.hits);
+    };
     loop {
         let length = file.read(&mut chunk)?;
         let Some(bytes) = chunk.get(..length).filter(|bytes| !bytes.is_empty()) else { break };
@@ -122,12 +127,12 @@ fn search_file(
         hits.extend(scanner.feed(bytes));
         // Larger files are looked into for what is compressed a stretch at a time.
         if whole.len() + bytes.len() > STRETCH {
-            hits.extend(needles.search_packed(&whole).hits);
+            packed(&whole, &mut hits);
             whole.clear();
         }
         whole.extend_from_slice(bytes);
     }
-    hits.extend(needles.search_packed(&whole).hits);
+    packed(&whole, &mut hits);
     let name = path.display().to_string();
     report.found.extend(hits.into_iter().map(|hit| Found { file: name.clone(), hit }));
     report.files += 1;
