@@ -4,10 +4,10 @@
 mod support;
 
 use std::net::{TcpListener, UdpSocket};
-use std::process::Command;
 
 use serde_json::Value;
 use support::Folder;
+use support::program::program;
 use support::tls::{Authority, NAME, file, mode};
 
 /// Exit code, standard output, standard error.
@@ -16,17 +16,7 @@ fn check(
     words: &[&str],
     variables: &[(&str, &str)],
 ) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_conf-server"));
-    command
-        .current_dir(&folder.0)
-        .env_clear()
-        .env("CONF_HTTP__LISTEN", "127.0.0.1:0")
-        .env("CONF_MEDIA__LISTEN", "127.0.0.1:0")
-        .env("CONF_METRICS__LISTEN", "off")
-        .envs(variables.iter().copied())
-        .arg("check")
-        .args(words);
-    let out = command.output().unwrap();
+    let out = program(folder, variables).arg("check").args(words).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (out.status.code(), text(out.stdout), text(out.stderr))
 }
