@@ -5,7 +5,7 @@
  */
 import { SvelteMap } from 'svelte/reactivity';
 import { Door } from '../lobby/door.svelte';
-import type { After } from './after';
+import { afterGoodbye, type After } from './after';
 import { ApiError, rejoin } from './api';
 import { keep } from './guest';
 import { t } from './i18n.svelte';
@@ -211,16 +211,8 @@ export class Meeting {
   }
 
   #goodbye(reason: Goodbye): void {
-    switch (reason) {
-      case 'ended':
-        return this.#finish({ kind: 'ended', reason: this.#endReason ?? 'moderator' });
-      case 'unknown':
-        return this.#finish({ kind: 'lost' });
-      case 'too_slow':
-        return;
-      default:
-        return this.#finish({ kind: reason });
-    }
+    const after = afterGoodbye(reason, this.#endReason);
+    if (after) this.#finish(after);
   }
 
   #finish(after: After): void {

@@ -5,7 +5,7 @@
  * with everything that came on it, so that nobody sees the newcomer leave and come again.
  */
 import { ApiError, rejoin, type Admission } from '../lib/api';
-import type { After } from '../lib/after';
+import { afterGoodbye, type After } from '../lib/after';
 import { keep } from '../lib/guest';
 import type { Link, Told } from '../lib/socket';
 import { chime } from '../lib/sound';
@@ -96,18 +96,8 @@ export class Lobby {
   }
 
   #goodbye(reason: Goodbye): void {
-    switch (reason) {
-      case 'ended':
-        return this.#finish({ kind: 'ended', reason: 'moderator' });
-      case 'unknown':
-        return this.#finish({ kind: 'lost' });
-      case 'left':
-        return this.#finish({ kind: 'lobby_left' });
-      case 'too_slow':
-        return;
-      default:
-        return this.#finish({ kind: reason });
-    }
+    const after: After | undefined = reason === 'left' ? { kind: 'lobby_left' } : afterGoodbye(reason);
+    if (after) this.#finish(after);
   }
 
   #finish(after: After): void {
