@@ -53,6 +53,7 @@ pub(crate) use listen::{Door, serve};
 pub(crate) use places::{Place, Places};
 pub(crate) use privacy::{Spoken, basis, term};
 pub(crate) use redirect::{Redirect, redirect_router};
+pub(crate) use session::COOKIE;
 pub(crate) use throttle::{CONNECTIONS, JOINS, Throttle};
 
 use error::Refused;

@@ -12,6 +12,7 @@ use conf_privacy::inventory::{BrowserStorage, Entry, Holds, Place};
 use conf_store::spool::Spool;
 use conf_store::{Folder, sql};
 
+use crate::http::COOKIE;
 use crate::secrets;
 
 /// Everything that is declared.
@@ -28,7 +29,7 @@ pub fn all() -> Vec<Entry> {
 const OURS: [(Place, Holds); 20] = [
     (Place::directory("acme"), CERTIFICATE),
     (Place::file("acme/*"), CERTIFICATE),
-    (Place::cookie("sid"), held(&ACCOUNT_SESSION)),
+    (Place::cookie(COOKIE), held(&ACCOUNT_SESSION)),
     (Place::browser(BrowserStorage::Session, "conf.guest.<code>"), held(&BROWSER_GUEST)),
     (Place::browser(BrowserStorage::Local, "conf.name"), held(&BROWSER_NAME)),
     (Place::browser(BrowserStorage::Local, "conf.preferences"), held(&BROWSER_PREFERENCES)),

@@ -6,6 +6,8 @@
 
 pub(super) mod cookie;
 
+pub(crate) use cookie::NAME as COOKIE;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

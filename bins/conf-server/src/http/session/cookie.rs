@@ -52,7 +52,8 @@ const fn rest(secure: bool) -> &'static str {
     }
 }
 
-const NAME: &str = "sid";
+/// Its name, declared in the inventory and named in the policy.
+pub(crate) const NAME: &str = "sid";
 
 #[cfg(test)]
 mod tests {
