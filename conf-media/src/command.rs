@@ -21,6 +21,10 @@ pub struct PeerId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TrackId(pub u64);
 
+/// One SFU room; the microphones of its peers share one ranking by loudness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomId(pub u64);
+
 /// What the control plane asks of the media engine.
 #[derive(Debug)]
 pub enum Command {
@@ -28,6 +32,8 @@ pub enum Command {
     AddPeer {
         /// The new peer.
         peer: PeerId,
+        /// Where it meets the others.
+        room: RoomId,
         /// Our ICE user name fragment and password towards it.
         credentials: Credentials,
     },
@@ -154,6 +160,14 @@ pub enum Event {
         /// Speaking (with a hold of some hundred milliseconds) or not.
         speaking: bool,
     },
+    /// A microphone entered or left the loudest of its room: only those are forwarded. Sent only
+    /// where a room has more microphones than are forwarded.
+    Heard {
+        /// The audio track.
+        track: TrackId,
+        /// Forwarded or not.
+        heard: bool,
+    },
 }
 
 impl Event {
@@ -165,7 +179,9 @@ impl Event {
             | Self::Disconnected { peer }
             | Self::Reconnected { peer }
             | Self::Failed { peer, .. } => Subject::Peer(*peer),
-            Self::TrackLive { track } | Self::Level { track, .. } => Subject::Track(*track),
+            Self::TrackLive { track } | Self::Level { track, .. } | Self::Heard { track, .. } => {
+                Subject::Track(*track)
+            }
         }
     }
 }

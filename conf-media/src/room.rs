@@ -6,12 +6,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::command::{Command, Fingerprint, Kind, PeerId, Publication, Subscription, TrackId};
+use crate::command::{
+    Command, Fingerprint, Kind, PeerId, Publication, RoomId, Subscription, TrackId,
+};
 use crate::ice::Credentials;
 
 /// One meeting's peers, tracks and subscriptions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Room {
+    id: RoomId,
     peers: BTreeMap<PeerId, Option<Fingerprint>>,
     tracks: BTreeMap<TrackId, Track>,
     edges: BTreeMap<(TrackId, PeerId), Edge>,
@@ -59,6 +62,18 @@ pub enum RoomError {
 }
 
 impl Room {
+    /// A room without peers; `id` is what the engine knows it by.
+    #[must_use]
+    pub fn new(id: RoomId) -> Self {
+        Self {
+            id,
+            peers: BTreeMap::new(),
+            tracks: BTreeMap::new(),
+            edges: BTreeMap::new(),
+            commands: VecDeque::new(),
+        }
+    }
+
     /// The next command for the engine; call until `None`.
     pub fn poll(&mut self) -> Option<Command> {
         self.commands.pop_front()
@@ -67,7 +82,7 @@ impl Room {
     /// A peer may connect.
     pub fn add_peer(&mut self, peer: PeerId, credentials: Credentials) {
         if self.peers.insert(peer, None).is_none() {
-            self.commands.push_back(Command::AddPeer { peer, credentials });
+            self.commands.push_back(Command::AddPeer { peer, room: self.id, credentials });
         }
     }
 
@@ -270,7 +285,7 @@ mod tests {
     }
 
     fn room() -> Room {
-        let mut room = Room::default();
+        let mut room = Room::new(RoomId(1));
         for peer in [PeerId(1), PeerId(2)] {
             room.add_peer(peer, Credentials { ufrag: "u".into(), password: "p".into() });
         }

@@ -9,7 +9,7 @@ mod tracks;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::command::{Command, Event, PeerId, Publication, Subscription, TrackId};
+use crate::command::{Command, Event, PeerId, Publication, RoomId, Subscription, TrackId};
 use crate::egress::TxBatch;
 use crate::ice::Credentials;
 use crate::ingress::RxBatch;
@@ -95,7 +95,11 @@ impl Lab {
     #[must_use]
     pub fn new(now: Now) -> Self {
         Self {
-            shard: Shard::new(ShardConfig { seed: 1 }),
+            shard: Shard::new(ShardConfig {
+                seed: 1,
+                hold: Duration::ZERO,
+                ..ShardConfig::default()
+            }),
             now,
             events: Vec::new(),
             remotes: Vec::new(),
@@ -140,7 +144,8 @@ impl Lab {
             password: password.clone(),
         });
         let credentials = Credentials { ufrag, password };
-        self.command(Command::AddPeer { peer: self.id(index), credentials }).expect("a new peer");
+        let (peer, room) = (self.id(index), RoomId(1));
+        self.command(Command::AddPeer { peer, room, credentials }).expect("a new peer");
         index
     }
 

@@ -76,7 +76,7 @@ impl Thread {
         pin();
         let dual = self.socket.local_addr().is_ok_and(|address| address.is_ipv6());
         let mut engine = Engine {
-            shard: Shard::new(ShardConfig { seed }),
+            shard: Shard::new(ShardConfig { seed, ..ShardConfig::default() }),
             received: RxBatch::new(),
             to_send: TxBatch::new(),
             receiver: batch::Receiver::new(),

@@ -18,7 +18,7 @@ impl Shard {
     /// Carries out one wish.
     pub(super) fn command(&mut self, now: Now, command: Command) -> Result<(), Refusal> {
         let done = match command {
-            Command::AddPeer { peer, credentials } => self.add_peer(now, peer, credentials),
+            Command::AddPeer { peer, credentials, .. } => self.add_peer(now, peer, credentials),
             Command::RestartIce { peer, credentials } => self.restart_ice(peer, credentials),
             // The handshake's business; the keys come only if it was satisfied.
             Command::ExpectFingerprint { peer, .. } => self.peer_key(peer).map(|_| ()),

@@ -13,7 +13,7 @@ mod timers;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -31,10 +31,24 @@ use hash::Seeded;
 use outbox::Outbox;
 
 /// What a shard is made with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ShardConfig {
     /// Random: keys the hash maps and gives the numbers we send reports with.
     pub seed: u64,
+    /// How many microphones of a room are forwarded, the loudest ones; 1 to 64.
+    pub loudest: usize,
+    /// How long a datagram may wait for others that leave with it; zero hands out everything at
+    /// each [`Shard::flush`].
+    pub hold: Duration,
+    /// Packets one byte shorter than the run they join are evened out by one byte of padding.
+    pub padding: bool,
+}
+
+impl Default for ShardConfig {
+    /// Seed 0, the 8 loudest, held for at most 1 ms, with padding.
+    fn default() -> Self {
+        Self { seed: 0, loudest: 8, hold: Duration::from_millis(1), padding: true }
+    }
 }
 
 /// What a shard is handed.
@@ -214,4 +228,4 @@ impl Shard {
 }
 
 /// How often losses, reports and gates are looked at; requests wait for half of it on average.
-const TICK: std::time::Duration = std::time::Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(10);

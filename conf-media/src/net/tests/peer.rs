@@ -1,7 +1,7 @@
 //! A whole peer over real sockets: connectivity check, handshake, fingerprint, data.
 
 use super::*;
-use crate::command::PeerId;
+use crate::command::{PeerId, RoomId};
 use crate::dtls::client::{BACKENDS, Client};
 use crate::ice::Credentials;
 use crate::rtp::{Class as Kind, classify};
@@ -19,7 +19,7 @@ impl Peer {
     /// Added at the engine, its address checked.
     fn checked(media: &Media) -> Self {
         let credentials = Credentials { ufrag: "ours".into(), password: PASSWORD.into() };
-        media.send(Command::AddPeer { peer: PEER, credentials });
+        media.send(Command::AddPeer { peer: PEER, room: RoomId(1), credentials });
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(media.candidates()[0]).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();

@@ -44,7 +44,7 @@ impl Signal {
             Event::Level { track, level, speaking } => {
                 self.level(now, *track, *level, *speaking);
             }
-            Event::TrackLive { .. } => {}
+            Event::TrackLive { .. } | Event::Heard { .. } => {}
         }
         Ok(())
     }

@@ -47,7 +47,7 @@ pub use types::{
 
 use self::participant::{MESSAGES_PER_SECOND, Participant};
 use self::random::Random;
-use crate::command::PeerId;
+use crate::command::{PeerId, RoomId};
 use crate::room::Room;
 use crate::time::Now;
 
@@ -74,8 +74,8 @@ impl Signal {
     pub fn new(config: SignalConfig) -> Self {
         Self {
             random: Random::new(&config.seed),
+            room: Room::new(RoomId(config.room_number)),
             config,
-            room: Room::default(),
             participants: BTreeMap::new(),
             connections: BTreeMap::new(),
             outputs: VecDeque::new(),

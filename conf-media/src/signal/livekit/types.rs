@@ -93,7 +93,7 @@ pub struct SignalConfig {
     pub token: Issuer,
     /// The room's name as tokens carry it.
     pub room_name: String,
-    /// The number behind `RM_`.
+    /// The number behind `RM_`, and what the engine knows the room by.
     pub room_number: u64,
     /// 256 random bits: ICE passwords and stream numbers are derived from them.
     pub seed: [u8; 32],
