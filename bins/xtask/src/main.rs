@@ -4,6 +4,7 @@ mod dist;
 mod e2e;
 mod fuzz;
 mod inputs;
+mod peers;
 mod rules;
 mod rust;
 mod setup;
@@ -21,6 +22,8 @@ cargo xtask <command>
   setup            install what is missing (names each package; asks for root only for that)
   test [STAGE…]    all that must pass before a merge; with names only those stages
   bench [GROUP]    criterion groups with figures
+  peers [OPTION…]  our server beside Janus and the floor, into benches/results
+                   (--rounds 5 --seconds 10 --only CASE; root on Debian, about half an hour)
   fuzz [SECONDS]   mutate every corpus on the stable toolchain (default 60 a target)
   soak             what takes long: a hundred kills in mid-meeting
   dist             the Debian package, in target/dist
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         "setup" => setup::install(),
         "test" => test(rest),
         "bench" => rust::bench(rest),
+        "peers" => peers::run(rest),
         "fuzz" => fuzz::run(rest),
         "soak" => rust::soak(),
         "dist" => dist::make(),

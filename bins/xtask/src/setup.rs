@@ -43,7 +43,8 @@ pub(crate) fn install() -> Result<()> {
     apt(&words)
 }
 
-fn apt(words: &[&str]) -> Result<()> {
+/// Runs apt-get, as root.
+pub(crate) fn apt(words: &[&str]) -> Result<()> {
     let root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n");
     let mut command = if root { Command::new("apt-get") } else { Command::new("sudo") };
     if !root {

@@ -1,0 +1,268 @@
+//! `cargo xtask peers`: Janus from Debian, our server and the floor program, one after the other
+//! under the same load on pinned cores, in a network namespace that has only loopback.
+//!
+//! What is measured is in [`plan`], what has to come out in [`musts`].
+
+mod figures;
+mod janus;
+mod machine;
+mod musts;
+mod plan;
+mod results;
+mod server;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::json;
+
+use crate::inputs::{cargo, root, target};
+use crate::rust::succeed;
+use crate::setup::is_on_path;
+use crate::stage::{now, say};
+use figures::{COST, Window};
+use machine::Machine;
+use plan::{CASES, Options, Turn};
+use results::{Measured, Results};
+use server::Server;
+
+const USAGE: &str = "cargo xtask peers [--rounds 5] [--seconds 10] [--only CASE]…";
+/// Said to the second half, which runs in the namespace.
+const INSIDE: &str = "--inside";
+/// Only loopback, so that nothing of the measurement can meet the net.
+const NAMESPACE: &str = "ip link set lo up && exec \"$@\"";
+/// A window is measured again until it is quiet, so often at most.
+const TRIES: usize = 5;
+/// Programs that are needed, and the Debian packages that bring them.
+const PROGRAMS: [(&str, &str); 6] = [
+    ("cc", "gcc"),
+    ("ip", "iproute2"),
+    ("unshare", "util-linux"),
+    ("setsid", "util-linux"),
+    ("taskset", "util-linux"),
+    ("kill", "procps"),
+];
+
+/// Prepares everything, then runs itself again where only loopback is.
+pub(crate) fn run(words: &[String]) -> Result<()> {
+    if let Some((first, rest)) = words.split_first()
+        && first == INSIDE
+    {
+        return measure(&options(rest)?);
+    }
+    let options = options(words)?;
+    prerequisites()?;
+    janus::install()?;
+    succeed(&mut cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "-p",
+        "conf-server",
+        "-p",
+        "conf-load",
+    ]))?;
+    let minutes = options.lasts().as_secs().div_ceil(60);
+    let turns = options.turns().len();
+    say(&format!("{turns} windows, about {minutes} minutes; longer if the machine is not quiet"));
+    let mut inside = Command::new("unshare");
+    inside.args(["--net", "--", "sh", "-c", NAMESPACE, "sh"]).arg(std::env::current_exe()?);
+    succeed(inside.args(["peers", INSIDE]).args(words))
+}
+
+fn options(words: &[String]) -> Result<Options> {
+    let mut options = Options::default();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let value = words.next().with_context(|| format!("{word} needs a value\n{USAGE}"))?;
+        match word.as_str() {
+            "--rounds" => options.rounds = value.parse().context("--rounds needs a number")?,
+            "--seconds" => options.seconds = value.parse().context("--seconds needs a number")?,
+            "--only" => {
+                let known: Vec<_> = CASES.iter().map(|case| case.id).collect();
+                ensure!(known.contains(&value.as_str()), "cases: {}", known.join(" "));
+                options.only.push(value.clone());
+            }
+            _ => bail!("{word} is not known\n{USAGE}"),
+        }
+    }
+    ensure!(options.rounds > 0 && options.seconds > 0, "at least one round of one second");
+    Ok(options)
+}
+
+/// Names what this machine has not and cannot be given.
+fn prerequisites() -> Result<()> {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n");
+    ensure!(root, "needs root: for a network namespace, priorities and the package janus");
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    ensure!(
+        cores >= 2,
+        "needs two cores, one for the server and one for the load; here is {cores}"
+    );
+    let missing: Vec<String> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !is_on_path(program))
+        .map(|(program, package)| format!("{program} (Debian package {package})"))
+        .collect();
+    ensure!(missing.is_empty(), "missing: {}", missing.join(", "));
+    let janus = is_on_path("janus") || is_on_path("apt-get");
+    ensure!(janus, "missing: janus, and no apt-get to install it; Debian packages it");
+    Ok(())
+}
+
+fn measure(options: &Options) -> Result<()> {
+    let folder = target().join("peers");
+    fs::create_dir_all(&folder)?;
+    let turns = options.turns();
+    let mut spare = options.lasts() / 4;
+    let mut results = Results::default();
+    let mut failed = 0;
+    for (number, turn) in turns.iter().enumerate() {
+        let (case, system) = (turn.case.id, turn.system.id);
+        match quiet(*turn, options, &folder, &mut spare) {
+            Ok(measured) => {
+                let cost = measured.windows.last().and_then(|window| window.get(COST));
+                let cost = cost.map_or("–".into(), |cost| format!("{cost:.2}"));
+                let (tries, other) = (measured.tries, measured.other_load());
+                say(&format!(
+                    "{}/{} {case} {system}: {cost} µs/packet, other load {other:.0} %, tries {tries}",
+                    number + 1,
+                    turns.len()
+                ));
+                results.measured.push(measured);
+            }
+            Err(error) => {
+                failed += 1;
+                say(&format!("{}/{} {case} {system}: {error:#}", number + 1, turns.len()));
+            }
+        }
+    }
+    write(options, &results)?;
+    ensure!(failed == 0, "{failed} windows could not be measured; see {}", folder.display());
+    Ok(())
+}
+
+/// Measures until everything else on the machine was quiet; keeps the quietest.
+fn quiet(turn: Turn, options: &Options, folder: &Path, spare: &mut Duration) -> Result<Measured> {
+    let mut best: Option<Measured> = None;
+    for tries in 1..=TRIES {
+        let start = now();
+        let windows = once(turn, options, folder)?;
+        let measured = Measured { turn, windows, tries };
+        if best.as_ref().is_none_or(|best| measured.other_load() < best.other_load()) {
+            best = Some(measured);
+        }
+        let best = best.as_mut().context("nothing was measured")?;
+        best.tries = tries;
+        if best.other_load() <= table::QUIET || *spare < start.elapsed() {
+            break;
+        }
+        *spare -= start.elapsed();
+    }
+    best.context("nothing was measured")
+}
+
+/// One fresh server, one run of conf-load against it.
+fn once(turn: Turn, options: &Options, folder: &Path) -> Result<Vec<Window>> {
+    let server = Server::start(turn.system.program, folder)?;
+    let report = folder.join("window.json");
+    if report.exists() {
+        fs::remove_file(&report)?;
+    }
+    let mut command = Command::new(server::conf_load());
+    command
+        .args(turn.case.load)
+        .args(["--door", server.door, "--url", &server.url, "--pid", &server.pid()])
+        .args(["--suite", turn.system.suite])
+        .args(["--shape", if turn.system.browser { "browser" } else { "even" }])
+        .args(["--seconds", &options.seconds.to_string()])
+        .args(["--seed", &(turn.round + 1).to_string()])
+        .arg("--json")
+        .arg(&report);
+    if turn.system.feedback {
+        command.arg("--twcc");
+    }
+    if server.door == "whip" {
+        command.args(["--key", server::KEY, "--secret", server::SECRET]);
+    }
+    let log = folder.join("client.log");
+    let mut client = server::pinned(&command, server::CLIENT_CORE, &log)?;
+    let patience = turn.lasts(options.seconds) * 3 + Duration::from_secs(30);
+    let start = now();
+    let status = loop {
+        if let Some(status) = client.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > patience {
+            server::end(&mut client);
+            bail!("conf-load did not end; see {}", log.display());
+        }
+        thread::sleep(Duration::from_millis(100));
+    };
+    ensure!(status.success(), "conf-load ended with {status}; see {}", log.display());
+    let windows = Window::all(&fs::read_to_string(&report)?)?;
+    ensure!(!windows.is_empty(), "conf-load measured nothing; see {}", log.display());
+    Ok(windows)
+}
+
+/// Prints the table and writes it, with the rows behind it, to `benches/results`.
+fn write(options: &Options, results: &Results) -> Result<()> {
+    let mut command =
+        format!("cargo xtask peers --rounds {} --seconds {}", options.rounds, options.seconds);
+    for only in &options.only {
+        command.push_str(" --only ");
+        command.push_str(only);
+    }
+    let machine = Machine::ask(&command);
+    let page = table::markdown(&machine, results);
+    let json = json!({ "machine": machine.json(), "measured": results.json() });
+    let place = place(options);
+    fs::create_dir_all(place.parent().unwrap_or(&place))?;
+    fs::write(place.with_extension("md"), &page)?;
+    fs::write(place.with_extension("csv"), table::csv(results))?;
+    fs::write(place.with_extension("json"), format!("{json:#}\n"))?;
+    say(&format!("\n{page}\nwritten: {}.{{md,csv,json}}", place.display()));
+    Ok(())
+}
+
+/// Some cases alone do not replace the whole table.
+fn place(options: &Options) -> PathBuf {
+    if options.only.is_empty() {
+        root().join("benches/results/peers")
+    } else {
+        target().join("peers/some")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn options_are_read_and_unknown_ones_named() {
+        let read = options(&words("--rounds 2 --seconds 3 --only audio --only ramp")).unwrap();
+        assert_eq!((read.rounds, read.seconds), (2, 3));
+        assert_eq!(read.only, ["audio", "ramp"]);
+        assert!(options(&words("--rounds")).is_err());
+        assert!(options(&words("--fast yes")).is_err());
+        let cases = options(&words("--only nothing")).unwrap_err().to_string();
+        assert!(cases.contains("fan-out-100"));
+        assert!(options(&words("--rounds 0")).is_err());
+    }
+
+    #[test]
+    fn some_cases_alone_are_written_elsewhere() {
+        let some = options(&words("--only audio")).unwrap();
+        assert!(place(&Options::default()).ends_with("benches/results/peers"));
+        assert!(!place(&some).starts_with(root().join("benches")));
+    }
+}
