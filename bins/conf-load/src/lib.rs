@@ -1,0 +1,61 @@
+//! Load generator and meter for SFUs: simulated publishers and subscribers with real ICE, DTLS and
+//! SRTP, thousands in one process.
+//!
+//! ```text
+//!  cli ─► plan ─► scenario ──► door (whip, janus): HTTP, kept alive, one for all
+//!                    │  ▲
+//!                    ▼  │ steps of joining, counts
+//!                 client: a few threads with epoll; one UDP socket a publisher or subscriber
+//!                    │        shape ─► packets ─► SRTP ─► server ─► SRTP ─► latency, gaps, loss
+//!                    ▼
+//!                 meter (/proc of the server, of this process, of the machine) ─► report
+//! ```
+//!
+//! | what | where |
+//! |---|---|
+//! | what is asked for | [`cli`], [`plan`] |
+//! | how publishers and subscribers enter a server | [`door`] |
+//! | their offers and what servers answer | [`sdp`] |
+//! | sockets, connectivity checks, handshakes, packets | `client` |
+//! | what a camera or microphone sends, and when | `shape` |
+//! | which of them do what when | `scenario` |
+//! | processor, memory, other load | `meter` |
+//! | JSON, CSV, HTML | [`report`] |
+//!
+//! Latency is the time from a publisher's send to the kernel's receive stamp at a subscriber's
+//! socket, read from inside authenticated payloads (`stamp`): servers rewrite everything else.
+
+use std::process::ExitCode;
+
+pub mod cli;
+pub mod clock;
+pub mod door;
+pub mod plan;
+pub mod report;
+pub mod sdp;
+
+/// Runs the program with the words of its command line (without its name).
+#[must_use]
+pub fn main(words: &[String]) -> ExitCode {
+    match run(words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("conf-load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[String]) -> anyhow::Result<()> {
+    match cli::parse(words)? {
+        cli::Task::Help => say(cli::HELP),
+        cli::Task::Run(plan) => drop(door::of_plan(&plan)?),
+        cli::Task::Own(_) => {}
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "what a command line is for")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}
