@@ -261,10 +261,10 @@ pub(super) const KEYS: &[Key] = &[
         path: "limits.participants",
         kind: Kind::Number,
         default: "50",
-        allowed: "1 to 500",
+        allowed: "1 to 5000",
         purpose: "The most participants of one meeting.",
         secret: false,
-        set: |draft, value| value::number(value, 1, 500).map(|it| draft.config.participants = it),
+        set: |draft, value| value::number(value, 1, 5_000).map(|it| draft.config.participants = it),
     },
     Key {
         path: "limits.meetings",

@@ -45,8 +45,11 @@ fn unknown_keys_are_refused_by_name() {
 
 #[test]
 fn a_refused_value_is_named_with_its_key_and_the_allowed_range() {
-    let error = from_file("[limits]\nparticipants = 501\n").unwrap_err().to_string();
-    assert_eq!(error, "limits.participants = 501 is refused (from conf.toml): allowed is 1 to 500");
+    let error = from_file("[limits]\nparticipants = 5001\n").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "limits.participants = 5001 is refused (from conf.toml): allowed is 1 to 5000"
+    );
     let error = from_environment(&[("CONF_HTTP__LISTEN", "localhost")]).unwrap_err().to_string();
     assert!(error.contains("http.listen = \"localhost\""), "{error}");
     assert!(error.contains("CONF_HTTP__LISTEN") && error.contains("127.0.0.1:8080"), "{error}");

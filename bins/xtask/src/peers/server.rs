@@ -128,7 +128,7 @@ media.listen = "127.0.0.1:7882"
 media.shards = 1
 media.loudest = 64
 metrics.listen = "127.0.0.1:9091"
-limits.participants = 500
+limits.participants = 5000
 log.level = "warn"
 api.keys = [{{ key = "{KEY}", secret = "{SECRET}" }}]
 "#,
