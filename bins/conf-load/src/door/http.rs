@@ -65,8 +65,21 @@ impl Http {
         request: Request<Full<Bytes>>,
         doing: &'static str,
     ) -> Result<Answer, DoorError> {
-        let silent = |_| DoorError::Silent { doing, seconds: LONGEST.as_secs() };
-        tokio::time::timeout(LONGEST, self.exchange(request, doing)).await.map_err(silent)?
+        self.ask_within(request, doing, LONGEST).await
+    }
+
+    /// As [`Http::ask`], for answers that may take their time.
+    ///
+    /// # Errors
+    /// [`DoorError`] if there is no connection, no answer within `longest`, or one above 4 MiB.
+    pub async fn ask_within(
+        &self,
+        request: Request<Full<Bytes>>,
+        doing: &'static str,
+        longest: Duration,
+    ) -> Result<Answer, DoorError> {
+        let silent = |_| DoorError::Silent { doing, seconds: longest.as_secs() };
+        tokio::time::timeout(longest, self.exchange(request, doing)).await.map_err(silent)?
     }
 
     async fn exchange(

@@ -9,11 +9,13 @@ use std::net::SocketAddr;
 
 use async_trait::async_trait;
 use conf_media::command::{Fingerprint, Kind};
+use conf_media::srtp::Keys;
 
 use crate::plan::{DoorKind, Plan};
 use crate::sdp::Remote;
 
 pub mod http;
+pub mod janus;
 pub mod whip;
 
 /// A server's signalling.
@@ -52,7 +54,7 @@ pub trait Door: Send + Sync {
 pub fn of_plan(plan: &Plan) -> Result<Box<dyn Door>, DoorError> {
     match plan.door.kind {
         DoorKind::Whip => Ok(Box::new(whip::Whip::new(&plan.door)?)),
-        DoorKind::Janus => Err(DoorError::Unsupported { door: plan.door.kind.name() }),
+        DoorKind::Janus => Ok(Box::new(janus::Janus::new(&plan.door)?)),
     }
 }
 
@@ -124,6 +126,8 @@ pub struct Entered {
     pub session: String,
     /// The server's side of the transport, and what was agreed.
     pub remote: Remote,
+    /// Keys that the door agreed on itself: there is nothing to check and no handshake to make.
+    pub keys: Option<Keys>,
 }
 
 /// Why somebody could not enter or leave.
@@ -202,10 +206,4 @@ pub enum DoorError {
     /// The answer's session description cannot be used.
     #[error("the server's session description cannot be used: {0}")]
     Sdp(#[from] crate::sdp::SdpError),
-    /// Not built.
-    #[error("--door {door} is not there yet")]
-    Unsupported {
-        /// The protocol.
-        door: &'static str,
-    },
 }

@@ -51,7 +51,8 @@ impl Whip {
             return Err(refused(&answer, doing));
         }
         let session = answer.location.ok_or(DoorError::Incomplete { doing, what: "Location" })?;
-        Ok(Entered { session: format!("{name} {session}"), remote: Remote::parse(&answer.body)? })
+        let (session, remote) = (format!("{name} {session}"), Remote::parse(&answer.body)?);
+        Ok(Entered { session, remote, keys: None })
     }
 
     fn request(
