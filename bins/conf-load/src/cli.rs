@@ -1,6 +1,7 @@
 //! The command line: words become a [`Plan`], or an error that names the limit.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::plan::{
@@ -15,6 +16,8 @@ pub enum Task {
     Help,
     /// Load a server.
     Run(Box<Plan>),
+    /// Serve as the floor program, at this address.
+    Floor(SocketAddr),
     /// Measure this program itself.
     Own(Own),
 }
@@ -109,10 +112,10 @@ pub fn parse(words: &[String]) -> Result<Task, CliError> {
         return Ok(Task::Help);
     }
     let mut options = Options::read(rest)?;
-    let task = if first == "self" {
-        Task::Own(own(&mut options)?)
-    } else {
-        Task::Run(Box::new(plan(first, &mut options)?))
+    let task = match first.as_str() {
+        "self" => Task::Own(own(&mut options)?),
+        "floor" => Task::Floor(listen(&mut options)?),
+        _ => Task::Run(Box::new(plan(first, &mut options)?)),
     };
     options.finish()?;
     Ok(task)
@@ -125,6 +128,12 @@ fn own(options: &mut Options) -> Result<Own, CliError> {
         suite: suite(options)?,
         check: options.flag("check"),
     })
+}
+
+fn listen(options: &mut Options) -> Result<SocketAddr, CliError> {
+    let value = options.take("listen").ok_or(CliError::Missing { name: "listen" })?;
+    let words = "an IP address with a port".into();
+    value.parse().map_err(|_| CliError::Word { name: "listen", value, words })
 }
 
 fn plan(word: &str, options: &mut Options) -> Result<Plan, CliError> {

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | what is asked for | [`cli`], [`plan`] |
 //! | how publishers and subscribers enter a server | [`door`] |
+//! | what any server has to do, and nothing else | [`floor`] |
 //! | their offers and what servers answer | [`sdp`] |
 //! | sockets, connectivity checks, handshakes, packets | `client` |
 //! | what a camera or microphone sends, and when | `shape` |
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 pub mod cli;
 pub mod clock;
 pub mod door;
+pub mod floor;
 pub mod plan;
 pub mod report;
 pub mod sdp;
@@ -50,6 +52,7 @@ fn run(words: &[String]) -> anyhow::Result<()> {
     match cli::parse(words)? {
         cli::Task::Help => say(cli::HELP),
         cli::Task::Run(plan) => drop(door::of_plan(&plan)?),
+        cli::Task::Floor(listen) => floor::Floor::bind(listen)?.serve()?,
         cli::Task::Own(_) => {}
     }
     Ok(())

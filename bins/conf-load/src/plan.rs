@@ -123,6 +123,8 @@ pub enum DoorKind {
     Whip,
     /// Janus with its VideoRoom.
     Janus,
+    /// The floor program, [`crate::floor`].
+    Floor,
 }
 
 impl DoorKind {
@@ -132,6 +134,7 @@ impl DoorKind {
         match self {
             Self::Whip => "whip",
             Self::Janus => "janus",
+            Self::Floor => "floor",
         }
     }
 }

@@ -14,6 +14,7 @@ use conf_media::srtp::Keys;
 use crate::plan::{DoorKind, Plan};
 use crate::sdp::Remote;
 
+pub mod floor;
 pub mod http;
 pub mod janus;
 pub mod whip;
@@ -55,6 +56,10 @@ pub fn of_plan(plan: &Plan) -> Result<Box<dyn Door>, DoorError> {
     match plan.door.kind {
         DoorKind::Whip => Ok(Box::new(whip::Whip::new(&plan.door)?)),
         DoorKind::Janus => Ok(Box::new(janus::Janus::new(&plan.door)?)),
+        DoorKind::Floor => {
+            let profile = plan.media.suite.profile();
+            Ok(Box::new(floor::Floor::new(&plan.door, profile)?))
+        }
     }
 }
 

@@ -1,0 +1,70 @@
+//! What door and floor say to each other: one JSON object a line, over TCP on this machine.
+//!
+//! There is no ICE and no handshake: the client makes the keys and says where its sockets are.
+
+use std::net::SocketAddr;
+
+use conf_media::srtp::{MasterKey, Profile};
+use serde::{Deserialize, Serialize};
+
+/// What the client asks for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Request {
+    /// One who sends.
+    Publish {
+        /// Chosen by the client, unique.
+        id: u64,
+        /// Its socket.
+        from: SocketAddr,
+        /// It seals with them.
+        keys: WireKeys,
+        /// Its sources that are microphones.
+        microphones: Vec<u32>,
+    },
+    /// One who receives.
+    Subscribe {
+        /// Chosen by the client, unique.
+        id: u64,
+        /// Its socket.
+        to: SocketAddr,
+        /// It opens with them.
+        keys: WireKeys,
+        /// Whom it receives.
+        of: Vec<u64>,
+    },
+    /// One of both goes.
+    Leave {
+        /// Whose.
+        id: u64,
+    },
+}
+
+/// What the floor answers to each request.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    /// Where media goes to and comes from.
+    pub(crate) media: SocketAddr,
+}
+
+/// Keys of one direction.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct WireKeys {
+    /// As DTLS numbers it.
+    profile: u16,
+    key: Vec<u8>,
+    salt: Vec<u8>,
+}
+
+impl WireKeys {
+    pub(crate) fn new(profile: Profile, master: &MasterKey) -> Self {
+        let MasterKey { key, salt } = master.clone();
+        Self { profile: profile.to_dtls(), key, salt }
+    }
+
+    /// As conf-media takes them; `None` for a profile that it does not know.
+    pub(crate) fn read(self) -> Option<(Profile, MasterKey)> {
+        let profile = Profile::from_dtls(self.profile)?;
+        Some((profile, MasterKey { key: self.key, salt: self.salt }))
+    }
+}
