@@ -99,7 +99,7 @@ fn forward(socket: &Socket, inbox: &Receiver<Request>) {
         wait(socket, fanout.timeout());
         let now = batch::now().mono;
         for request in inbox.try_iter() {
-            if let Err(error) = fanout.handle(request) {
+            if let Err(error) = fanout.handle(request, &mut out) {
                 eprintln!("conf-load floor: {error}");
             }
         }

@@ -91,10 +91,13 @@ impl Door for Floor {
 
     async fn publish(&self, wish: &Publish) -> Result<Entered, DoorError> {
         let (id, keys, from) = (self.number(), self.keys()?, wish.local.address);
-        let sound = wish.sources.iter().filter(|source| source.kind == Kind::Audio);
-        let microphones = sound.map(|source| source.ssrc).collect();
-        let theirs = wire(&keys, &keys.local);
-        let request = Request::Publish { id, from, keys: theirs, microphones };
+        let of = |kind| {
+            let sources = wish.sources.iter().filter(move |source| source.kind == kind);
+            sources.map(|source| source.ssrc).collect()
+        };
+        let (microphones, cameras) = (of(Kind::Audio), of(Kind::Video));
+        let (theirs, back) = (wire(&keys, &keys.local), wire(&keys, &keys.remote));
+        let request = Request::Publish { id, from, keys: theirs, back, microphones, cameras };
         let media = self.ask(&request, "publishing (floor)").await?.media;
         self.feeds().push((id, wish.name.clone()));
         let kinds = wish.sources.iter().map(|source| source.kind);

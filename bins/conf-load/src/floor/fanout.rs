@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use conf_media::egress::{Destination, TxBatch};
 use conf_media::ingress::RxBatch;
+use conf_media::rtcp::write;
 use conf_media::srtp::{Opener, Sealer, SrtpError};
 
 use super::wire::Request;
@@ -31,7 +32,9 @@ pub(crate) struct Fanout {
 struct Publisher {
     id: u64,
     opener: Opener,
+    back: Sealer,
     microphones: Vec<u32>,
+    cameras: Vec<u32>,
     /// Places in the list of subscribers.
     to: Vec<usize>,
 }
@@ -45,29 +48,35 @@ struct Subscriber {
 }
 
 impl Fanout {
-    /// Somebody comes or goes.
+    /// Somebody comes or goes. Whoever a newcomer receives is asked for a keyframe.
     ///
     /// # Errors
     /// [`SrtpError`] if keys do not fit their profile.
-    pub(crate) fn handle(&mut self, request: Request) -> Result<(), SrtpError> {
-        let no_keys = SrtpError::KeyMaterial { len: 0, needed: 1 };
+    pub(crate) fn handle(&mut self, request: Request, out: &mut TxBatch) -> Result<(), SrtpError> {
         match request {
-            Request::Publish { id, from, keys, microphones } => {
-                let (profile, master) = keys.read().ok_or(no_keys)?;
+            Request::Publish { id, from, keys, back, microphones, cameras } => {
+                let (profile, master) = keys.read()?;
                 let opener = Opener::new(profile, &master)?;
-                let publisher = Publisher { id, opener, microphones, to: Vec::new() };
+                let (profile, master) = back.read()?;
+                let back = Sealer::new(profile, &master)?;
+                let to = Vec::new();
+                let publisher = Publisher { id, opener, back, microphones, cameras, to };
                 self.publishers.insert(from, publisher);
             }
             Request::Subscribe { id, to, keys, of } => {
-                let (profile, master) = keys.read().ok_or(no_keys)?;
+                let (profile, master) = keys.read()?;
                 let sealer = Sealer::new(profile, &master)?;
                 let place = self.subscribers.len();
                 let slot = u32::try_from(place).unwrap_or(Destination::NO_SLOT);
                 let to = Destination { slot, address: to };
                 let tag = profile.rtp_tag_len();
                 self.subscribers.push(Some(Subscriber { id, sealer, to, tag }));
-                let wanted = self.publishers.values_mut().filter(|it| of.contains(&it.id));
-                wanted.for_each(|publisher| publisher.to.push(place));
+                for (from, publisher) in &mut self.publishers {
+                    if of.contains(&publisher.id) {
+                        publisher.to.push(place);
+                        publisher.ask_for_keyframes(*from, out);
+                    }
+                }
             }
             Request::Leave { id } => {
                 self.publishers.retain(|_, publisher| publisher.id != id);
@@ -118,6 +127,19 @@ impl Fanout {
 }
 
 impl Publisher {
+    fn ask_for_keyframes(&mut self, address: SocketAddr, out: &mut TxBatch) {
+        let mut compound = Vec::new();
+        self.cameras.iter().for_each(|camera| write::pli(&mut compound, OWN, *camera));
+        let len = compound.len();
+        let to = Destination { slot: Destination::NO_SLOT, address };
+        if len > 0 {
+            out.write(to, len + REPORT_ROOM, |buffer| {
+                buffer.get_mut(..len)?.copy_from_slice(&compound);
+                self.back.seal_rtcp(buffer, len).ok()
+            });
+        }
+    }
+
     /// The packet inside a datagram; `None` for reports and what does not authenticate.
     fn open<'a>(&mut self, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
         let second = *datagram.get(1)?;
@@ -142,6 +164,10 @@ impl Publisher {
 
 /// The second bytes that say RTCP (RFC 5761, section 4).
 const RTCP: std::ops::RangeInclusive<u8> = 192..=223;
+/// Index and longest tag of a report.
+const REPORT_ROOM: usize = 20;
+/// The floor's own source in reports.
+const OWN: u32 = 1;
 /// The bit that ends a picture (RFC 3550, section 5.1).
 const MARKER: u8 = 0x80;
 
@@ -172,12 +198,17 @@ mod tests {
     fn room(subscribers: u16) -> Fanout {
         let mut fanout = Fanout::default();
         let microphones = vec![MICROPHONE];
-        let publish = Request::Publish { id: 1, from: address(1), keys: keys(1), microphones };
-        fanout.handle(publish).unwrap();
+        let (from, cameras) = (address(1), vec![CAMERA]);
+        let (keys_in, back) = (keys(1), keys(2));
+        let publish = Request::Publish { id: 1, from, keys: keys_in, back, microphones, cameras };
+        let mut asked = TxBatch::new();
+        fanout.handle(publish, &mut asked).unwrap();
         for port in (100..).take(usize::from(subscribers)) {
             let (id, to) = (u64::from(port), address(port));
-            fanout.handle(Request::Subscribe { id, to, keys: keys(port), of: vec![1] }).unwrap();
+            let subscribe = Request::Subscribe { id, to, keys: keys(port), of: vec![1] };
+            fanout.handle(subscribe, &mut asked).unwrap();
         }
+        assert_eq!(asked.len(), usize::from(subscribers), "a keyframe is asked for each");
         fanout
     }
 
@@ -239,7 +270,7 @@ mod tests {
         let now = conf_media::net::batch::now().mono;
         let (mut fanout, mut out) = (room(1), TxBatch::new());
         let mut sealer = Sealer::new(PROFILE, &master(1)).unwrap();
-        fanout.handle(Request::Leave { id: 100 }).unwrap();
+        fanout.handle(Request::Leave { id: 100 }, &mut out).unwrap();
         fanout.forward(now, &mut packets(&mut sealer, CAMERA, &[100]), &mut out);
         assert!(out.is_empty() && !fanout.is_due(now, &out));
         let mut forged = RxBatch::new();

@@ -4,7 +4,7 @@
 
 use std::net::SocketAddr;
 
-use conf_media::srtp::{MasterKey, Profile};
+use conf_media::srtp::{MasterKey, Profile, SrtpError};
 use serde::{Deserialize, Serialize};
 
 /// What the client asks for.
@@ -19,8 +19,12 @@ pub(crate) enum Request {
         from: SocketAddr,
         /// It seals with them.
         keys: WireKeys,
+        /// It opens with them.
+        back: WireKeys,
         /// Its sources that are microphones.
         microphones: Vec<u32>,
+        /// Its other ones: asked for a keyframe when somebody comes.
+        cameras: Vec<u32>,
     },
     /// One who receives.
     Subscribe {
@@ -47,8 +51,8 @@ pub(crate) struct Answer {
     pub(crate) media: SocketAddr,
 }
 
-/// Keys of one direction.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Keys of one direction; not printed.
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct WireKeys {
     /// As DTLS numbers it.
     profile: u16,
@@ -62,9 +66,19 @@ impl WireKeys {
         Self { profile: profile.to_dtls(), key, salt }
     }
 
-    /// As conf-media takes them; `None` for a profile that it does not know.
-    pub(crate) fn read(self) -> Option<(Profile, MasterKey)> {
-        let profile = Profile::from_dtls(self.profile)?;
-        Some((profile, MasterKey { key: self.key, salt: self.salt }))
+    /// As conf-media takes them.
+    ///
+    /// # Errors
+    /// [`SrtpError::KeyMaterial`] for a profile that it does not know.
+    pub(crate) fn read(self) -> Result<(Profile, MasterKey), SrtpError> {
+        let none = SrtpError::KeyMaterial { len: self.key.len(), needed: 0 };
+        let profile = Profile::from_dtls(self.profile).ok_or(none)?;
+        Ok((profile, MasterKey { key: self.key, salt: self.salt }))
+    }
+}
+
+impl std::fmt::Debug for WireKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WireKeys(…)")
     }
 }
