@@ -72,6 +72,14 @@ pub enum CliError {
         /// What it may be.
         words: String,
     },
+    /// A value that is no address.
+    #[error("--{name} {value}: must be an IP address with a port, such as 127.0.0.1:8099")]
+    Address {
+        /// The option.
+        name: &'static str,
+        /// As given.
+        value: String,
+    },
     /// A number outside its limits.
     #[error("--{name} {value}: must be a whole number from {least} to {most}")]
     Number {
@@ -132,8 +140,7 @@ fn own(options: &mut Options) -> Result<Own, CliError> {
 
 fn listen(options: &mut Options) -> Result<SocketAddr, CliError> {
     let value = options.take("listen").ok_or(CliError::Missing { name: "listen" })?;
-    let words = "an IP address with a port".into();
-    value.parse().map_err(|_| CliError::Word { name: "listen", value, words })
+    value.parse().map_err(|_| CliError::Address { name: "listen", value })
 }
 
 fn plan(word: &str, options: &mut Options) -> Result<Plan, CliError> {
@@ -218,8 +225,8 @@ fn steps(options: &mut Options) -> Result<Vec<usize>, CliError> {
 }
 
 fn door(options: &mut Options) -> Result<DoorPlan, CliError> {
-    let kind =
-        options.word("door", &[("whip", DoorKind::Whip), ("janus", DoorKind::Janus)], None)?;
+    let kinds = [DoorKind::Whip, DoorKind::Janus, DoorKind::Floor].map(|kind| (kind.name(), kind));
+    let kind = options.word("door", &kinds, None)?;
     let url = options.take("url").ok_or(CliError::Missing { name: "url" })?;
     let credentials = match (options.take("key"), options.take("secret")) {
         (Some(key), Some(secret)) => Some(Credentials { key, secret }),

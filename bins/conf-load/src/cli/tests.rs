@@ -25,6 +25,18 @@ fn a_full_command_line_becomes_a_plan() {
 }
 
 #[test]
+fn every_door_is_known_by_its_word_and_the_floor_serves() {
+    for kind in [DoorKind::Whip, DoorKind::Janus, DoorKind::Floor] {
+        let line = format!("fanout --door {} --url http://127.0.0.1:1", kind.name());
+        let Task::Run(plan) = parse(&words(&line)).unwrap() else { panic!("a run") };
+        assert_eq!(plan.door.kind, kind);
+    }
+    let listen = "127.0.0.1:8099".parse().unwrap();
+    assert_eq!(parse(&words("floor --listen 127.0.0.1:8099")), Ok(Task::Floor(listen)));
+    assert!(refused("floor --listen here").starts_with("--listen here: must be an IP address"));
+}
+
+#[test]
 fn help_is_given_when_asked_and_for_nothing() {
     for line in ["", "--help", "fanout --help"] {
         assert_eq!(parse(&words(line)), Ok(Task::Help));

@@ -22,6 +22,7 @@ pub(super) const LATENCY_MEDIAN: Figure = Figure("/latency_ms/p50");
 pub(super) const LATENCY: Figure = Figure("/latency_ms/p99");
 pub(super) const MEMORY: Figure = Figure("/server/kib_per_subscriber");
 pub(super) const FIRST_PICTURE: Figure = Figure("/join_ms/first_keyframe/p50");
+pub(super) const FAILED: Figure = Figure("/failed_joins");
 pub(super) const SWITCHES: Figure = Figure("/server/context_switches_per_second");
 pub(super) const CLIENT_CORE: Figure = Figure("/client/core_percent");
 pub(super) const OTHER_LOAD: Figure = Figure("/other_load_percent");
