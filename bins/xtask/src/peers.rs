@@ -155,7 +155,7 @@ fn quiet(turn: Turn, options: &Options, folder: &Path, spare: &mut Duration) -> 
         let measured = once(turn, options, folder).map(|windows| Measured { turn, windows, tries });
         best = match (best, measured) {
             (Ok(best), Ok(new)) if new.other_load() < best.other_load() => Ok(new),
-            (Ok(best), _) => Ok(best),
+            (Ok(best), _) => Ok(Measured { tries, ..best }),
             (Err(_), measured) => measured,
         };
         let quiet = best.as_ref().is_ok_and(|best| best.other_load() <= table::QUIET);
@@ -163,7 +163,6 @@ fn quiet(turn: Turn, options: &Options, folder: &Path, spare: &mut Duration) -> 
             break;
         }
         *spare -= start.elapsed();
-        best = best.map(|best| Measured { tries: tries + 1, ..best });
     }
     best
 }
