@@ -13,7 +13,9 @@
 //! |---|---|
 //! | wishes and reports: [`command::Command`], [`command::Event`] | [`command`] |
 //! | a meeting's peers, tracks and subscriptions; wishes become commands | [`room`] |
+//! | who lives on which shard | [`director`] |
 //! | the machine of one media thread | [`shard`]: `receive` packets, `feedback` of peers, `timers`, `commands` |
+//! | several of them: the rings between, relayed tracks, peers of others | [`shard::link`], `shard/{relay,elsewhere}` |
 //! | one remote: path, keys, which source is which encoding | `peer`, `peer/sources` |
 //! | one published track: encodings, recent packets | `track`, `track/ring` |
 //! | one track at one subscriber | `forward/edge`; its numbers `rewrite`, its payload types `mapping` |
@@ -30,6 +32,7 @@
 pub mod codec;
 pub mod command;
 pub mod data;
+pub mod director;
 pub mod dtls;
 pub mod egress;
 mod forward;

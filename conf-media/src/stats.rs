@@ -54,11 +54,17 @@ pub enum DropReason {
     ArenaFull,
     /// The queue towards the control plane is full.
     ControlFull,
+    /// The ring to another shard is full: a picture was left out, and all up to the next keyframe.
+    LinkFull,
+    /// There is not even room for sound in it.
+    LinkFullSound,
+    /// Nor for a datagram of a peer that lives there.
+    HandOverFull,
 }
 
 impl DropReason {
     /// All of them, in the order of [`Counters::drops`].
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::Unclassified,
         Self::Stun,
         Self::UnknownUser,
@@ -81,6 +87,9 @@ impl DropReason {
         Self::Unsealed,
         Self::ArenaFull,
         Self::ControlFull,
+        Self::LinkFull,
+        Self::LinkFullSound,
+        Self::HandOverFull,
     ];
 
     /// Its name as a metric label.
@@ -109,6 +118,9 @@ impl DropReason {
             Self::Unsealed => "unsealed",
             Self::ArenaFull => "arena_full",
             Self::ControlFull => "control_full",
+            Self::LinkFull => "link_full",
+            Self::LinkFullSound => "link_full_sound",
+            Self::HandOverFull => "hand_over_full",
         }
     }
 }
@@ -190,6 +202,12 @@ counters! {
     started_from_ring,
     /// Transport-wide feedback messages sent.
     feedback_sent,
+    /// Media packets that were copied to another shard.
+    relayed_out,
+    /// Media packets that came from another shard.
+    relayed_in,
+    /// Datagrams of peers of other shards that were handed over to these.
+    handed_over,
     /// Panics in handshakes that were caught; each ended one peer.
     handshake_panics,
     /// Peers now.
@@ -198,6 +216,8 @@ counters! {
     tracks,
     /// Edges now.
     edges,
+    /// Tracks of other shards that are mirrored now.
+    mirrors,
 }
 
 impl Counters {

@@ -1,9 +1,10 @@
-//! Peers in memory on one shard, for tests, benches and fuzzing.
+//! Peers in memory on one shard or several, for tests, benches and fuzzing.
 //!
 //! A [`Lab`] owns a shard and simulated time. Its peers have validated addresses and known keys, so
 //! that no handshake is needed; what the shard sends them is opened with their own keys and kept
-//! until it is looked at.
+//! until it is looked at. A [`Fleet`] is the same with several shards.
 
+mod fleet;
 mod tracks;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use crate::srtp::{Keys, MasterKey, Opener, Profile, Sealer};
 use crate::stun::{self, IntegrityKey, Role, TransactionId, Writer};
 use crate::time::Now;
 
+pub use fleet::Fleet;
 pub use tracks::{FROM, TO, camera, label, microphone, payload, simulcast, subscription, vp8};
 
 /// A shard with simulated time and the remotes around it.
@@ -127,22 +129,9 @@ impl Lab {
     /// If the shard refuses it.
     pub fn announce(&mut self) -> usize {
         let index = self.remotes.len();
-        let number = u16::try_from(index).expect("few peers");
-        let [high, low] = number.to_be_bytes();
-        let (ufrag, password) = (format!("u{index:05}"), format!("{index:022}"));
-        let keys = Self::keys_of(number);
-        self.remotes.push(Remote {
-            id: PeerId(1000 + u64::from(number)),
-            address: SocketAddr::from(([10, 1, high, low], 5000)),
-            rtp: Vec::new(),
-            rtcp: Vec::new(),
-            other: Vec::new(),
-            sealer: Sealer::new(keys.profile, &keys.remote).expect("usable keys"),
-            opener: Opener::new(keys.profile, &keys.local).expect("usable keys"),
-            ignores: false,
-            ufrag: ufrag.clone(),
-            password: password.clone(),
-        });
+        let remote = Remote::new(u16::try_from(index).expect("few peers"));
+        let (ufrag, password) = (remote.ufrag.clone(), remote.password.clone());
+        self.remotes.push(remote);
         let credentials = Credentials { ufrag, password };
         let (peer, room) = (self.id(index), RoomId(1));
         self.command(Command::AddPeer { peer, room, credentials }).expect("a new peer");
@@ -159,7 +148,7 @@ impl Lab {
     /// The keys that the shard is given for a peer.
     #[must_use]
     pub fn keys(&self, peer: usize) -> Keys {
-        Self::keys_of(u16::try_from(peer).unwrap_or_default())
+        Remote::keys_of(u16::try_from(peer).unwrap_or_default())
     }
 
     /// Hands a command to the shard.
@@ -199,13 +188,7 @@ impl Lab {
     /// # Panics
     /// If the packet cannot be written.
     pub fn seal(&mut self, peer: usize, packet: &Outgoing<'_>) -> Vec<u8> {
-        let mut bytes = vec![0; packet.payload.len() + 400];
-        let at = packet.header.write(packet.extensions, &mut bytes).expect("a writable header");
-        let end = at + packet.payload.len();
-        bytes.get_mut(at..end).expect("room").copy_from_slice(packet.payload);
-        let len = self.remote_mut(peer).sealer.seal_rtp(&mut bytes, end).expect("sealed");
-        bytes.truncate(len);
-        bytes
+        self.remote_mut(peer).seal(packet)
     }
 
     /// A peer sends a compound of reports and requests, sealed.
@@ -216,11 +199,7 @@ impl Lab {
     /// # Panics
     /// If the compound cannot be sealed.
     pub fn send_rtcp(&mut self, peer: usize, compound: &[u8]) -> Result<(), Refusal> {
-        let mut bytes = compound.to_vec();
-        bytes.resize(compound.len() + 64, 0);
-        let remote = self.remote_mut(peer);
-        let len = remote.sealer.seal_rtcp(&mut bytes, compound.len()).expect("sealed");
-        bytes.truncate(len);
+        let bytes = self.remote_mut(peer).seal_rtcp(compound);
         self.datagram(self.remote(peer).address, &bytes)
     }
 
@@ -323,6 +302,26 @@ impl Lab {
             }
         }
     }
+}
+
+impl Remote {
+    /// The far end of the peer with this number.
+    fn new(number: u16) -> Self {
+        let [high, low] = number.to_be_bytes();
+        let keys = Self::keys_of(number);
+        Self {
+            id: PeerId(1000 + u64::from(number)),
+            address: SocketAddr::from(([10, 1, high, low], 5000)),
+            rtp: Vec::new(),
+            rtcp: Vec::new(),
+            other: Vec::new(),
+            sealer: Sealer::new(keys.profile, &keys.remote).expect("usable keys"),
+            opener: Opener::new(keys.profile, &keys.local).expect("usable keys"),
+            ignores: false,
+            ufrag: format!("u{number:05}"),
+            password: format!("{number:022}"),
+        }
+    }
 
     fn keys_of(peer: u16) -> Keys {
         let [high, low] = peer.to_be_bytes();
@@ -333,9 +332,27 @@ impl Lab {
         };
         Keys { profile: Profile::AeadAes128Gcm, local: key(1), remote: key(2) }
     }
-}
 
-impl Remote {
+    /// A media packet, sealed.
+    fn seal(&mut self, packet: &Outgoing<'_>) -> Vec<u8> {
+        let mut bytes = vec![0; packet.payload.len() + 400];
+        let at = packet.header.write(packet.extensions, &mut bytes).expect("a writable header");
+        let end = at + packet.payload.len();
+        bytes.get_mut(at..end).expect("room").copy_from_slice(packet.payload);
+        let len = self.sealer.seal_rtp(&mut bytes, end).expect("sealed");
+        bytes.truncate(len);
+        bytes
+    }
+
+    /// A compound, sealed.
+    fn seal_rtcp(&mut self, compound: &[u8]) -> Vec<u8> {
+        let mut bytes = compound.to_vec();
+        bytes.resize(compound.len() + 64, 0);
+        let len = self.sealer.seal_rtcp(&mut bytes, compound.len()).expect("sealed");
+        bytes.truncate(len);
+        bytes
+    }
+
     /// A connectivity check that nominates.
     #[must_use]
     pub fn check(&self) -> Vec<u8> {

@@ -5,6 +5,7 @@ pub(crate) mod ring;
 use std::time::{Duration, Instant};
 
 use crate::command::{Kind, Payload, Publication, TrackId};
+use crate::director::ShardIndex;
 use crate::forward::Edge;
 use crate::forward::keyframe::KeyframeGate;
 use crate::forward::layers::Layers;
@@ -12,6 +13,7 @@ use crate::forward::rewrite::SenderClock;
 use crate::forward::speaker::Speaker;
 use crate::peer::Peer;
 use crate::seq::{Missing, MissingPackets, ReceiverStats, Unwrapper};
+use crate::shard::relay::Relay;
 use crate::slab::Key;
 
 use ring::Ring;
@@ -20,14 +22,32 @@ use ring::Ring;
 #[derive(Debug)]
 pub(crate) struct Track {
     pub(crate) id: TrackId,
-    pub(crate) publisher: Key<Peer>,
+    pub(crate) origin: Origin,
     pub(crate) publication: Publication,
     pub(crate) muted: bool,
     pub(crate) live: bool,
     pub(crate) layers: Layers,
     pub(crate) encodings: Vec<Encoding>,
     pub(crate) edges: Vec<Key<Edge>>,
+    /// Other shards that get a copy of each packet.
+    pub(crate) relays: Vec<Relay>,
     pub(crate) speaker: Option<Speaker>,
+}
+
+/// Where the packets of a track come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A peer of this shard.
+    Peer(Key<Peer>),
+    /// The shard of its publisher: this is a mirror.
+    Shard(ShardIndex),
+}
+
+impl Origin {
+    /// A peer of this shard publishes it.
+    pub(crate) fn is_peer(self) -> bool {
+        matches!(self, Self::Peer(_))
+    }
 }
 
 /// One encoding of a track as it arrives.
@@ -36,6 +56,8 @@ pub(crate) struct Encoding {
     pub(crate) ssrc: Option<u32>,
     /// When another source took the place of the one before.
     pub(crate) rebound_at: Option<Instant>,
+    /// Counts how often the source began anew.
+    pub(crate) epoch: u16,
     pub(crate) ring: Ring,
     /// When the last packet went into the ring; `None`: nothing of any is left in it.
     pub(crate) kept_at: Option<Instant>,
@@ -55,25 +77,30 @@ pub(crate) struct Encoding {
 
 impl Track {
     /// A track before its first packet.
-    pub(crate) fn new(id: TrackId, publisher: Key<Peer>, publication: Publication) -> Self {
+    pub(crate) fn new(id: TrackId, origin: Origin, publication: Publication) -> Self {
         let encodings = encodings(&publication);
         let speaker = (publication.kind == Kind::Audio).then(Speaker::new);
         Self {
             id,
-            publisher,
+            origin,
             publication,
             muted: false,
             live: false,
             layers: Layers::default(),
             encodings,
             edges: Vec::new(),
+            relays: Vec::new(),
             speaker,
         }
     }
 
     /// The track is described anew, with other encodings.
     pub(crate) fn restart(&mut self, publication: Publication) {
+        let newest = self.encodings.iter().map(|encoding| encoding.epoch).max();
         self.encodings = encodings(&publication);
+        for encoding in &mut self.encodings {
+            encoding.epoch = newest.unwrap_or_default().wrapping_add(1);
+        }
         self.layers = Layers::default();
         self.publication = publication;
     }
@@ -120,6 +147,7 @@ impl Encoding {
         Self {
             ssrc: publication.encodings.get(index).and_then(|encoding| encoding.ssrc),
             rebound_at: None,
+            epoch: 0,
             ring: Ring::new(slots),
             kept_at: None,
             numbers: Unwrapper::default(),
@@ -135,6 +163,7 @@ impl Encoding {
 
     /// The source begins anew: another one was bound, or its numbers jumped.
     pub(crate) fn restart(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
         self.ring.clear();
         self.numbers = Unwrapper::default();
         self.stats.restart();

@@ -13,9 +13,11 @@ mod common;
 use std::time::Duration;
 
 use common::{clock, opus};
+use conf_media::egress::TxBatch;
 use conf_media::rtcp::write;
 use conf_media::rtp::Header;
-use conf_media::test_util::{Lab, Outgoing, camera, microphone, subscription, vp8};
+use conf_media::shard::{Input, Output};
+use conf_media::test_util::{Fleet, Lab, Outgoing, camera, microphone, subscription, vp8};
 
 const SUBSCRIBERS: usize = 5;
 /// Datagrams of one call of the kernel.
@@ -54,6 +56,53 @@ fn a_packet_of_video_is_forwarded_without_an_allocation() {
         })
         .collect();
     assert_no_allocation(&mut lab, ada, 6000, &packets);
+}
+
+#[test]
+fn a_packet_crosses_to_another_shard_without_an_allocation() {
+    let mut fleet = Fleet::new(2, clock());
+    let ada = fleet.connect(0);
+    fleet.publish(ada, 1, camera("0", 6000));
+    for _ in 0..SUBSCRIBERS {
+        let peer = fleet.connect(1);
+        fleet.subscribe(peer, 1, subscription("7", 900));
+    }
+    let from = fleet.remote(ada).address;
+    let count = 3_000;
+    let mut packets: Vec<Vec<u8>> = (0..count)
+        .map(|n| {
+            let payload = vp8(n & 0x7fff, n % 600 == 0, true, 1100);
+            let timestamp = u32::from(n) * 3000;
+            let header =
+                Header { marker: true, payload_type: 96, sequence: n, timestamp, ssrc: 6000 };
+            fleet.seal(ada, &Outgoing { header, extensions: &[], payload: &payload })
+        })
+        .collect();
+    let mut sent = TxBatch::new();
+    let mut run = |packets: &mut [Vec<u8>]| {
+        for bytes in packets {
+            fleet.now = fleet.now.later(Duration::from_millis(1));
+            let (now, arrival) = (fleet.now, fleet.now.mono);
+            let input = Input::Datagram { from, bytes, arrival };
+            fleet.shards[0].handle(now, input).expect("taken");
+            for shard in &mut fleet.shards {
+                shard.look_at_links();
+                shard.handle_links(now);
+                shard.handle_timeout(now);
+                shard.flush(now, &mut sent);
+                while let Some(output) = shard.poll() {
+                    assert!(matches!(output, Output::ToShard { .. } | Output::Event(_)));
+                }
+            }
+        }
+        fleet.shards[1].counters().packets_out
+    };
+    let (warm_up, measured) = packets.split_at_mut(2_000);
+    let before = run(warm_up);
+    let mut after = 0;
+    let info = allocation_counter::measure(|| after = run(measured));
+    assert_eq!(after - before, 1_000 * SUBSCRIBERS as u64);
+    assert_eq!(info.count_total, 0, "{} allocations", info.count_total);
 }
 
 #[test]

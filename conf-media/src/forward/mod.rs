@@ -234,6 +234,6 @@ pub(crate) fn test_clock() -> Now {
 const SEAL: usize = 32;
 /// A newcomer gets pictures from the ring if the keyframe is not older than this: what it gets at
 /// once it shows with that much delay at first, and a fresh keyframe would be there sooner.
-const FRESH: Duration = Duration::from_millis(1500);
+pub(crate) const FRESH: Duration = Duration::from_millis(1500);
 /// And not more packets than this, so that its link is not flooded.
-const MOST_AT_ONCE: u64 = 256;
+pub(crate) const MOST_AT_ONCE: u64 = 256;

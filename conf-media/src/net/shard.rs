@@ -132,6 +132,7 @@ impl Thread {
             match output {
                 Output::ToControl { peer, bytes } => self.workers.datagram(peer, bytes),
                 Output::Event(event) => (self.events)(event),
+                Output::ToShard { .. } | Output::Report(_) => {} // there is one shard
             }
         }
         engine.shard.flush(now, &mut engine.to_send);

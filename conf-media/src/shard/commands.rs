@@ -1,6 +1,7 @@
 //! What the control plane wants, carried out; and how everything ends.
 
 use crate::command::{Command, PeerId, Publication, Subscription, TrackId};
+use crate::director::Order;
 use crate::forward::Edge;
 use crate::forward::layers::MAX_ENCODINGS;
 use crate::forward::rewrite::Stopped;
@@ -10,9 +11,9 @@ use crate::slab::Key;
 use crate::srtp::Keys;
 use crate::stats::DropReason;
 use crate::time::Now;
-use crate::track::Track;
+use crate::track::{Origin, Track};
 
-use super::{Refusal, Shard, TICK, hash};
+use super::{MAX_PEERS, Refusal, Shard, TICK, hash};
 
 impl Shard {
     /// Carries out one wish.
@@ -44,6 +45,22 @@ impl Shard {
         done
     }
 
+    /// Carries out what the director says.
+    pub(super) fn order(&mut self, now: Now, order: Order) -> Result<(), Refusal> {
+        let done = match order {
+            Order::Command(command) => return self.command(now, command),
+            Order::Await { peer, credentials } => self.await_peer(peer, credentials),
+            Order::Elsewhere { peer, ufrag, shard } => {
+                self.peer_elsewhere(peer, ufrag, shard);
+                Ok(())
+            }
+            Order::Mirror(mirror) => self.mirror(now, mirror),
+            Order::Relay { track, to, on } => self.set_relay(now, track, to, on),
+        };
+        self.count();
+        done
+    }
+
     fn add_peer(&mut self, now: Now, id: PeerId, credentials: Credentials) -> Result<(), Refusal> {
         if self.peers.len() >= MAX_PEERS {
             return Err(Refusal::TooMany { what: "peers", limit: MAX_PEERS });
@@ -51,6 +68,7 @@ impl Shard {
         if self.peer_ids.contains_key(&id) || self.ufrags.contains_key(&credentials.ufrag) {
             return Err(Refusal::Duplicate);
         }
+        let first_check = self.others.forget(id).flatten();
         let [.., a, b, c, d] = hash::derive(self.seed, id.0).to_be_bytes();
         let report_ssrc = u32::from_be_bytes([a, b, c, d]);
         let ufrag = credentials.ufrag.clone();
@@ -61,6 +79,7 @@ impl Shard {
         self.ufrags.insert(ufrag, key);
         self.peer_ids.insert(id, key);
         self.tick.get_or_insert(now.mono + TICK);
+        self.peer_placed(now, first_check);
         Ok(())
     }
 
@@ -78,7 +97,9 @@ impl Shard {
     }
 
     fn remove_peer(&mut self, id: PeerId) -> Result<(), Refusal> {
-        let key = self.peer_ids.remove(&id).ok_or(Refusal::UnknownPeer)?;
+        let Some(key) = self.peer_ids.remove(&id) else {
+            return self.others.forget(id).map(|_| ()).ok_or(Refusal::UnknownPeer);
+        };
         while let Some(&track) = self.peers.get(key).and_then(|peer| peer.published.last()) {
             self.end_track(track);
         }
@@ -124,7 +145,7 @@ impl Shard {
         let publisher = self.peer_key(peer)?;
         let key = match self.track_ids.get(&id) {
             Some(&key) => {
-                self.describe_track(key, publisher, publication)?;
+                self.describe_track(key, Origin::Peer(publisher), publication)?;
                 key
             }
             None => self.add_track(id, publisher, publication)?,
@@ -144,27 +165,29 @@ impl Shard {
         if peer.published.len() >= MAX_TRACKS {
             return Err(Refusal::TooMany { what: "tracks of a peer", limit: MAX_TRACKS });
         }
-        let key = self.tracks.insert(Track::new(id, publisher, publication));
+        let key = self.tracks.insert(Track::new(id, Origin::Peer(publisher), publication));
         peer.published.push(key);
         self.track_ids.insert(id, key);
         Ok(key)
     }
 
     /// A track is described anew; with other encodings it begins anew.
-    fn describe_track(
+    pub(super) fn describe_track(
         &mut self,
         key: Key<Track>,
-        publisher: Key<Peer>,
+        origin: Origin,
         publication: Publication,
     ) -> Result<(), Refusal> {
         let track = self.tracks.get_mut(key).ok_or(Refusal::UnknownTrack)?;
-        if track.publisher != publisher {
+        if track.origin != origin {
             return Err(Refusal::Duplicate);
         }
         let encodings = track.publication.encodings != publication.encodings;
         if encodings {
             track.restart(publication);
-            if let Some(peer) = self.peers.get_mut(publisher) {
+            if let Origin::Peer(publisher) = origin
+                && let Some(peer) = self.peers.get_mut(publisher)
+            {
                 peer.sources.unbind(key);
             }
         } else {
@@ -183,7 +206,7 @@ impl Shard {
     /// Binds the sources that the publication names.
     fn bind_announced(&mut self, now: Now, key: Key<Track>) {
         let Some(track) = self.tracks.get(key) else { return };
-        let publisher = track.publisher;
+        let Origin::Peer(publisher) = track.origin else { return };
         let transport_cc = track.publication.extensions.transport_cc;
         let mut announced = Vec::new();
         for (encoding, description) in track.publication.encodings.iter().enumerate() {
@@ -314,7 +337,7 @@ impl Shard {
     }
 
     /// A track can be sent (again): its edges begin.
-    fn join_all(&mut self, now: Now, key: Key<Track>) {
+    pub(super) fn join_all(&mut self, now: Now, key: Key<Track>) {
         let mut index = 0;
         while let Some(&edge) = self.tracks.get(key).and_then(|track| track.edges.get(index)) {
             index += 1;
@@ -331,7 +354,11 @@ impl Shard {
         }
         let Some(track) = self.tracks.remove(key) else { return };
         self.track_ids.remove(&track.id);
-        if let Some(peer) = self.peers.get_mut(track.publisher) {
+        let Origin::Peer(publisher) = track.origin else {
+            self.out.counters.mirrors -= 1;
+            return;
+        };
+        if let Some(peer) = self.peers.get_mut(publisher) {
             peer.published.retain(|&other| other != key);
             peer.sources.unbind(key);
         }
@@ -356,7 +383,7 @@ impl Shard {
         self.peer_ids.get(&id).copied().ok_or(Refusal::UnknownPeer)
     }
 
-    fn track_key(&self, id: TrackId) -> Result<Key<Track>, Refusal> {
+    pub(super) fn track_key(&self, id: TrackId) -> Result<Key<Track>, Refusal> {
         self.track_ids.get(&id).copied().ok_or(Refusal::UnknownTrack)
     }
 
@@ -370,12 +397,11 @@ impl Shard {
     fn count(&mut self) {
         let counters = &mut self.out.counters;
         counters.peers = self.peers.len() as u64;
-        counters.tracks = self.tracks.len() as u64;
+        counters.tracks = self.tracks.len() as u64 - counters.mirrors;
         counters.edges = self.edges.len() as u64;
     }
 }
 
-const MAX_PEERS: usize = 10_000;
 /// Published by one peer: microphone, camera and screen with sound, and room for devices.
 const MAX_TRACKS: usize = 16;
 const MAX_RECEIVED: usize = 4_096;

@@ -69,6 +69,7 @@ impl Shard {
         }
         encoding.report = Some((clock, arrival));
         encoding.stats.record_sender_report(clock.ntp, arrival);
+        self.relay_clock(binding.track, binding.encoding);
     }
 
     /// A subscriber says how a stream of ours arrives: the round trip follows from it.

@@ -5,10 +5,13 @@
 //! there, allocates nothing for a packet.
 
 mod commands;
+mod elsewhere;
 mod feedback;
 pub(crate) mod hash;
+pub mod link;
 pub(crate) mod outbox;
 mod receive;
+pub(crate) mod relay;
 mod timers;
 
 use std::collections::HashMap;
@@ -18,6 +21,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::command::{Command, Event, PeerId, TrackId};
+use crate::director::{Order, Report, ShardIndex};
 use crate::egress::TxBatch;
 use crate::forward::{Downstream, Edge};
 use crate::ingress::RxBatch;
@@ -27,7 +31,9 @@ use crate::stats::{Counters, DropReason};
 use crate::time::Now;
 use crate::track::Track;
 
+use elsewhere::Others;
 use hash::Seeded;
+use link::Links;
 use outbox::Outbox;
 
 /// What a shard is made with.
@@ -63,8 +69,10 @@ pub enum Input<'a> {
         /// When it came.
         arrival: Instant,
     },
-    /// A wish of the control plane.
+    /// A wish of the control plane, where there is one shard.
     Command(Command),
+    /// What the director says, where there are several.
+    Order(Order),
 }
 
 /// What a shard hands out besides datagrams.
@@ -81,6 +89,14 @@ pub enum Output {
     /// Something the control plane wants to know. [`Event::Connected`] and [`Event::Failed`] are
     /// not among them: whoever does the handshake reports those.
     Event(Event),
+    /// Something waits for another shard: call its [`Shard::look_at_links`] and
+    /// [`Shard::handle_links`].
+    ToShard {
+        /// Which one.
+        shard: ShardIndex,
+    },
+    /// Something the [`crate::director::Director`] must know.
+    Report(Report),
 }
 
 /// Why an input changed nothing.
@@ -128,6 +144,10 @@ pub struct Shard {
     addresses: HashMap<SocketAddr, Key<Peer>, Seeded>,
     /// Our user name fragments; two a peer.
     ufrags: HashMap<String, Key<Peer>, Seeded>,
+    /// Peers that do not live here.
+    others: Others,
+    /// The way to the other shards.
+    links: Links,
     out: Outbox,
     /// When the timers are looked at next.
     tick: Option<Instant>,
@@ -138,9 +158,15 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// A shard without peers.
+    /// The only shard, without peers.
     #[must_use]
     pub fn new(config: ShardConfig) -> Self {
+        Self::with_links(config, Links::default())
+    }
+
+    /// One of several shards, without peers; `links` come from [`link::mesh`].
+    #[must_use]
+    pub fn with_links(config: ShardConfig, links: Links) -> Self {
         let seeded = Seeded(config.seed);
         Self {
             seed: config.seed,
@@ -151,6 +177,8 @@ impl Shard {
             track_ids: HashMap::with_hasher(seeded),
             addresses: HashMap::with_hasher(seeded),
             ufrags: HashMap::with_hasher(seeded),
+            others: Others::new(seeded),
+            links,
             out: Outbox::new(),
             tick: None,
             round: 0,
@@ -174,6 +202,7 @@ impl Shard {
                 taken.map_err(Refusal::Dropped)
             }
             Input::Command(command) => self.command(now, command),
+            Input::Order(order) => self.order(now, order),
         }
     }
 
@@ -205,7 +234,14 @@ impl Shard {
 
     /// The next output, until `None`.
     pub fn poll(&mut self) -> Option<Output> {
-        self.out.outputs.pop_front()
+        let written = || self.links.poll_written().map(|shard| Output::ToShard { shard });
+        self.out.outputs.pop_front().or_else(written)
+    }
+
+    /// Looks at what has come from other shards. Call it before orders are taken, and
+    /// [`Shard::handle_links`] after them: what has come may rest on an order.
+    pub fn look_at_links(&mut self) {
+        self.links.look();
     }
 
     /// When to call [`Shard::handle_timeout`]; `None` while nothing waits.
@@ -229,3 +265,4 @@ impl Shard {
 
 /// How often losses, reports and gates are looked at; requests wait for half of it on average.
 const TICK: Duration = Duration::from_millis(10);
+const MAX_PEERS: usize = 10_000;

@@ -17,6 +17,7 @@ use crate::track::Track;
 use crate::track::ring::{Entry, Kept};
 
 use super::Shard;
+use super::relay::Packet;
 
 impl Shard {
     /// Tells the protocols of the port apart.
@@ -27,16 +28,20 @@ impl Shard {
         bytes: &mut [u8],
         arrival: Instant,
     ) -> Result<(), DropReason> {
-        match rtp::classify(bytes) {
-            Class::Stun => self.check(now, from, bytes),
+        let done = match rtp::classify(bytes) {
+            Class::Stun => self.check(now, from, bytes, arrival),
             Class::Dtls => {
-                let peer = *self.addresses.get(&from).ok_or(DropReason::UnvalidatedAddress)?;
-                let peer = self.peers.get(peer).ok_or(DropReason::UnvalidatedAddress)?;
-                self.out.hand_over(peer, bytes)
+                let peer = self.addresses.get(&from).and_then(|&peer| self.peers.get(peer));
+                let peer = peer.ok_or(DropReason::UnvalidatedAddress);
+                peer.and_then(|peer| self.out.hand_over(peer, bytes))
             }
             Class::Rtp => self.rtp(now, from, bytes, arrival),
             Class::Rtcp => self.rtcp(now, from, bytes, arrival),
             Class::Unknown => Err(DropReason::Unclassified),
+        };
+        match done {
+            Err(DropReason::UnvalidatedAddress) => self.elsewhere(from, bytes, arrival),
+            done => done,
         }
     }
 
@@ -55,11 +60,19 @@ impl Shard {
     }
 
     /// A connectivity check.
-    fn check(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) -> Result<(), DropReason> {
+    fn check(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        bytes: &[u8],
+        arrival: Instant,
+    ) -> Result<(), DropReason> {
         let message = stun::parse(bytes).map_err(|_| DropReason::Stun)?;
         let ufrag = message.local_ufrag().ok_or(DropReason::Stun)?;
-        let &key = self.ufrags.get(ufrag).ok_or(DropReason::UnknownUser)?;
-        if self.is_held(from, key, now.mono) {
+        let Some(&key) = self.ufrags.get(ufrag) else {
+            return self.check_elsewhere((from, arrival), &message, ufrag, bytes);
+        };
+        if self.is_held(from, key, now.mono) || self.others.is_held(from, now.mono) {
             return Err(DropReason::AddressTaken);
         }
         let peer = self.peers.get_mut(key).ok_or(DropReason::UnknownUser)?;
@@ -73,6 +86,7 @@ impl Shard {
         })?;
         if handled.new_path {
             self.addresses.insert(from, key);
+            self.others.yield_address(from);
         }
         if handled.selected.is_some() {
             self.begin_edges(now, key);
@@ -180,20 +194,20 @@ impl Shard {
         }
         if encoding.ssrc.replace(binding.ssrc).is_some() {
             encoding.rebound_at = Some(now.mono);
-            self.restart_encoding(binding);
+            self.restart_encoding(binding.track, binding.encoding);
         }
         true
     }
 
     /// The packets of an encoding's source are not those of before.
-    fn restart_encoding(&mut self, binding: Binding) {
-        let Some(track) = self.tracks.get_mut(binding.track) else { return };
-        if let Some(encoding) = track.encodings.get_mut(binding.encoding) {
+    pub(super) fn restart_encoding(&mut self, track: Key<Track>, number: usize) {
+        let Some(track) = self.tracks.get_mut(track) else { return };
+        if let Some(encoding) = track.encodings.get_mut(number) {
             encoding.restart();
         }
         for &edge in &track.edges {
             if let Some(edge) = self.edges.get_mut(edge) {
-                edge.forget(binding.encoding);
+                edge.forget(number);
             }
         }
     }
@@ -249,6 +263,10 @@ impl Shard {
         report_level(track, downstream.out);
         track.layers.handle(now.mono, binding.encoding);
         downstream.fan_out(track, binding.encoding, sequence);
+        if !track.relays.is_empty() {
+            let packet = Packet { encoding: binding.encoding, sequence, first_relay: 0 };
+            self.relay(now, binding.track, packet);
+        }
         Ok(())
     }
 
@@ -262,7 +280,7 @@ impl Shard {
         if let Some(encoding) = encoding.filter(|_| binding.role == Role::Media) {
             encoding.late_in_row += 1;
             if encoding.late_in_row >= RESTART_AFTER {
-                self.restart_encoding(binding);
+                self.restart_encoding(binding.track, binding.encoding);
             }
         }
         DropReason::Late
@@ -272,8 +290,12 @@ impl Shard {
 /// Reports the level of an audio track if it changed.
 pub(super) fn report_level(track: &mut Track, out: &mut super::outbox::Outbox) {
     let Some(speaker) = &mut track.speaker else { return };
+    let from_here = track.origin.is_peer();
     while let Some(loudness) = speaker.poll() {
         let (level, speaking) = (loudness.level, loudness.speaking);
+        if !from_here {
+            continue; // its publisher's shard reports it
+        }
         out.event(Event::Level { track: track.id, level, speaking });
     }
 }
@@ -313,7 +335,7 @@ fn keep(
 }
 
 /// Takes the level that an audio packet carries.
-fn hear(track: &mut Track, now: Now, view: &View, packet: &[u8]) {
+pub(super) fn hear(track: &mut Track, now: Now, view: &View, packet: &[u8]) {
     let Some(id) = track.publication.extensions.audio_level else { return };
     if let (Some(speaker), Some(level)) = (&mut track.speaker, view.extension(packet, id)) {
         speaker.handle(now.mono, level);

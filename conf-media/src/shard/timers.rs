@@ -8,7 +8,7 @@ use crate::rtcp::write::{self, SenderInfo};
 use crate::rtcp::{self, ReportBlock};
 use crate::slab::Key;
 use crate::time::Now;
-use crate::track::Track;
+use crate::track::{Origin, Track};
 
 use super::receive::report_level;
 use super::{Shard, outbox::Outbox};
@@ -103,7 +103,11 @@ impl Shard {
             speaker.handle_timeout(now.mono);
             report_level(track, &mut self.out);
         }
-        let Some(publisher) = self.peers.get_mut(track.publisher) else { return };
+        let publisher = match track.origin {
+            Origin::Peer(publisher) => publisher,
+            Origin::Shard(shard) => return self.ask_origin(now, key, shard),
+        };
+        let Some(publisher) = self.peers.get_mut(publisher) else { return };
         ask(now, track, publisher, &mut self.out, &mut self.missing);
     }
 
