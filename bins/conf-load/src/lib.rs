@@ -17,24 +17,28 @@
 //! | how publishers and subscribers enter a server | [`door`] |
 //! | what any server has to do, and nothing else | [`floor`] |
 //! | their offers and what servers answer | [`sdp`] |
-//! | sockets, connectivity checks, handshakes, packets | `client` |
-//! | what a camera or microphone sends, and when | `shape` |
+//! | sockets, connectivity checks, handshakes, packets | [`client`] |
+//! | what a camera or microphone sends, and when | [`shape`] |
 //! | which of them do what when | `scenario` |
 //! | processor, memory, other load | `meter` |
 //! | JSON, CSV, HTML | [`report`] |
 //!
 //! Latency is the time from a publisher's send to the kernel's receive stamp at a subscriber's
-//! socket, read from inside authenticated payloads (`stamp`): servers rewrite everything else.
+//! socket, read from inside authenticated payloads ([`stamp`]): servers rewrite everything else.
+#![expect(clippy::disallowed_types, reason = "threads and sockets are what this program is for")]
 
 use std::process::ExitCode;
 
 pub mod cli;
+pub mod client;
 pub mod clock;
 pub mod door;
 pub mod floor;
 pub mod plan;
 pub mod report;
 pub mod sdp;
+pub mod shape;
+pub mod stamp;
 
 /// Runs the program with the words of its command line (without its name).
 #[must_use]
@@ -53,7 +57,7 @@ fn run(words: &[String]) -> anyhow::Result<()> {
         cli::Task::Help => say(cli::HELP),
         cli::Task::Run(plan) => drop(door::of_plan(&plan)?),
         cli::Task::Floor(listen) => floor::Floor::bind(listen)?.serve()?,
-        cli::Task::Own(_) => {}
+        cli::Task::Own(own) => say(&client::own::measure(&own)?.to_string()),
     }
     Ok(())
 }
