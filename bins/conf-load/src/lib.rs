@@ -19,8 +19,8 @@
 //! | their offers and what servers answer | [`sdp`] |
 //! | sockets, connectivity checks, handshakes, packets | [`client`] |
 //! | what a camera or microphone sends, and when | [`shape`] |
-//! | which of them do what when | `scenario` |
-//! | processor, memory, other load | `meter` |
+//! | which of them do what when | [`scenario`] |
+//! | processor, memory, other load | [`meter`] |
 //! | JSON, CSV, HTML | [`report`] |
 //!
 //! Latency is the time from a publisher's send to the kernel's receive stamp at a subscriber's
@@ -34,8 +34,10 @@ pub mod client;
 pub mod clock;
 pub mod door;
 pub mod floor;
+pub mod meter;
 pub mod plan;
 pub mod report;
+pub mod scenario;
 pub mod sdp;
 pub mod shape;
 pub mod stamp;
@@ -55,7 +57,7 @@ pub fn main(words: &[String]) -> ExitCode {
 fn run(words: &[String]) -> anyhow::Result<()> {
     match cli::parse(words)? {
         cli::Task::Help => say(cli::HELP),
-        cli::Task::Run(plan) => drop(door::of_plan(&plan)?),
+        cli::Task::Run(plan) => scenario::run(&plan)?,
         cli::Task::Floor(listen) => floor::Floor::bind(listen)?.serve()?,
         cli::Task::Own(own) => say(&client::own::measure(&own)?.to_string()),
     }

@@ -116,7 +116,9 @@ impl Microphone {
             self.until = self.at + spurt(&mut self.random, self.speaks);
         }
         if self.speaks {
-            burst.sizes.push(OPUS_LEAST + u16::try_from(self.random.below(OPUS_SPREAD)).unwrap_or(0));
+            burst
+                .sizes
+                .push(OPUS_LEAST + u16::try_from(self.random.below(OPUS_SPREAD)).unwrap_or(0));
             burst.level = SPEECH_LEVEL + u8::try_from(self.random.below(12)).unwrap_or(0);
             self.at += AUDIO_PERIOD;
         } else {

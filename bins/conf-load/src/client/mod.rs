@@ -18,13 +18,12 @@ use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use conf_media::srtp::Keys;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::clock;
-use crate::door::Local;
+use crate::door::{Entered, Local};
 use crate::plan::Suite;
 use crate::sdp::Remote;
 use crate::shape::Random;
@@ -42,9 +41,9 @@ mod worker;
 
 pub use counts::{ClientId, Counts, News, Step, Totals};
 pub use publish::{Feed, Sends};
-pub use receive::Manners;
+pub use receive::{Manners, Opens};
 
-use dtls::Identity;
+use dtls::{Done, Identity};
 use ice::{Ice, Sides};
 use peer::{Part, Peer};
 use publish::Publisher;
@@ -156,34 +155,45 @@ impl Fleet {
     ///
     /// # Errors
     /// If the server's address cannot be used.
-    pub fn begin(&mut self, opened: Opened, remote: &Remote, role: Role) -> anyhow::Result<()> {
+    pub fn begin(&mut self, opened: Opened, entered: &Entered, role: Role) -> anyhow::Result<()> {
+        let remote = &entered.remote;
         let candidate = pick(&remote.candidates, self.config.ip);
         let candidate = candidate.ok_or_else(|| anyhow::anyhow!("the server has no address"))?;
         opened.socket.connect(candidate)?;
+        let Some((handle, _)) = self.workers.get(opened.id % self.workers.len().max(1)) else {
+            anyhow::bail!("the fleet has no thread");
+        };
+        let handle = handle.clone();
+        let part = self.part(opened.id, remote, role);
+        let own = (opened.id, Arc::new(opened.socket));
+        let peer = match &entered.keys {
+            Some(keys) => Peer::keyed(own, keys, part)?,
+            None => {
+                let sides = Sides {
+                    local: (opened.local.ufrag, opened.local.password),
+                    remote: (remote.ufrag.clone(), remote.password.clone()),
+                };
+                let ice = Ice::new(&sides, self.random.bits(), clock::now());
+                let (to, id) = (handle.clone(), opened.id);
+                let done: Done = Box::new(move |outcome| to.send(Order::Outcome(id, outcome)));
+                Peer::new(own, ice, (self.identity.clone(), remote.fingerprint, done), part)
+            }
+        };
+        handle.send(Order::Add(Box::new(peer)));
+        Ok(())
+    }
+
+    fn part(&self, id: ClientId, remote: &Remote, role: Role) -> Part {
         let now = clock::now();
-        let own = u32::try_from(opened.id).unwrap_or_default().wrapping_add(1);
-        let part = match role {
+        match role {
             Role::Publisher(sends, audience) => {
                 Part::Publisher(Publisher::new(remote, sends, audience, (self.epoch, now)))
             }
             Role::Subscriber(manners) => {
+                let own = u32::try_from(id).unwrap_or_default().wrapping_add(1);
                 Part::Receiver(Receiver::new(remote, manners, (own, now)))
             }
-        };
-        let sides = Sides {
-            local: (opened.local.ufrag.clone(), opened.local.password.clone()),
-            remote: (remote.ufrag.clone(), remote.password.clone()),
-        };
-        let ice = Ice::new(&sides, self.random.bits(), now);
-        let Some((handle, _)) = self.workers.get(opened.id % self.workers.len().max(1)) else {
-            anyhow::bail!("the fleet has no thread");
-        };
-        let (to, id) = (handle.clone(), opened.id);
-        let done = Box::new(move |outcome| to.send(Order::Outcome(id, outcome)));
-        let handshake = (self.identity.clone(), remote.fingerprint, done as dtls::Done);
-        let peer = Peer::new((id, Arc::new(opened.socket)), ice, handshake, part);
-        handle.send(Order::Add(Box::new(peer)));
-        Ok(())
+        }
     }
 
     /// The next thing that happened; waits for it.
@@ -232,21 +242,11 @@ impl Fleet {
         self.random.bits()
     }
 
-    /// Adds a subscriber that has its keys already, for measuring this program itself.
-    fn keyed(&mut self, opened: Opened, remote: &Remote, keys: (&Keys, Manners)) {
-        let (keys, manners) = keys;
-        let receiver = Receiver::new(remote, manners, (1, clock::now()));
-        let own = (opened.id, Arc::new(opened.socket));
-        let peer = Peer::keyed(own, keys, Part::Receiver(receiver));
-        if let Some((handle, _)) = self.workers.get(opened.id % self.workers.len().max(1)) {
-            handle.send(Order::Add(Box::new(peer)));
-        }
-    }
-
     /// Characters of ICE credentials.
     fn text(&mut self, length: usize) -> String {
         let random = &mut self.random;
-        let letters = (0..length).map(|_| char::from(b'a' + u8::try_from(random.below(26)).unwrap_or(0)));
+        let letters =
+            (0..length).map(|_| char::from(b'a' + u8::try_from(random.below(26)).unwrap_or(0)));
         letters.collect()
     }
 }

@@ -6,7 +6,7 @@
 //! client, not the server, would be the limit.
 
 use std::fmt;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -17,8 +17,9 @@ use conf_media::rtp::Header;
 use conf_media::srtp::{Keys, MasterKey, Profile, Sealer};
 
 use super::socket::Outbox;
-use super::{Fleet, FleetConfig, Manners};
+use super::{Fleet, FleetConfig, Manners, Opens, Role};
 use crate::clock;
+use crate::door::Entered;
 use crate::plan::{Own, ShapeKind};
 use crate::sdp::{Remote, Section, VP8};
 use crate::shape::{Burst, Camera};
@@ -56,15 +57,15 @@ async fn run(own: &Own) -> anyhow::Result<Cost> {
     let mut fleet = Fleet::start(FleetConfig { ip, suite: own.suite, threads: 1, seed: 1 })?;
     let profile = own.suite.profile();
     let mut flood = Flood::default();
+    let opens = if own.check { Opens::All } else { Opens::Some };
     for number in 0..own.subscribers {
         let opened = fleet.open()?;
         let socket = UdpSocket::bind((ip, 0))?;
         socket.connect(opened.local.address)?;
-        opened.socket.connect(socket.local_addr()?)?;
-        let keys = keys(profile, number);
+        let (keys, address) = (keys(profile, number), socket.local_addr()?);
         flood.ways.push((socket, Sealer::new(profile, &keys.remote)?));
-        let manners = Manners { nack: true, check: own.check, measured: true };
-        fleet.keyed(opened, &remote(), (&keys, manners));
+        let manners = Manners { nack: true, opens, measured: true };
+        fleet.begin(opened, &entered(address, keys), Role::Subscriber(manners))?;
     }
     let stop = Arc::new(AtomicBool::new(false));
     let thread = flood.start(stop.clone())?;
@@ -169,7 +170,7 @@ fn keys(profile: Profile, number: usize) -> Keys {
     Keys { profile, local: key(1), remote: key(2) }
 }
 
-fn remote() -> Remote {
+fn entered(address: SocketAddr, keys: Keys) -> Entered {
     let section = Section {
         kind: Kind::Video,
         mid: "0".into(),
@@ -178,13 +179,14 @@ fn remote() -> Remote {
         extensions: Vec::new(),
         ssrcs: Vec::new(),
     };
-    Remote {
+    let remote = Remote {
         ufrag: String::new(),
         password: String::new(),
         fingerprint: Fingerprint([0; 32]),
-        candidates: Vec::new(),
+        candidates: vec![address],
         sections: vec![section],
-    }
+    };
+    Entered { session: String::new(), remote, keys: Some(keys) }
 }
 
 const WARM_UP: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use conf_media::command::Fingerprint;
 use conf_media::rtp::{self, Class};
-use conf_media::srtp::{Keys, Opener, Sealer};
+use conf_media::srtp::{Keys, Opener, Sealer, SrtpError};
 use conf_media::time::Now;
 
 use super::counts::{ClientId, Counts, News, Step};
@@ -61,17 +61,29 @@ impl Peer {
     }
 
     /// One that has its keys already: no checks, no handshake.
-    pub(super) fn keyed((id, socket): (ClientId, Arc<UdpSocket>), keys: &Keys, part: Part) -> Self {
-        let mut peer =
-            Self { id, socket, ice: None, stage: Stage::Failed, part, scheduled: None };
-        if let Some(pair) = machines(keys) {
-            peer.stage = Stage::Media(Box::new(pair));
+    pub(super) fn keyed(
+        (id, socket): (ClientId, Arc<UdpSocket>),
+        keys: &Keys,
+        part: Part,
+    ) -> Result<Self, SrtpError> {
+        let stage = Stage::Media(Box::new(machines(keys)?));
+        Ok(Self { id, socket, ice: None, stage, part, scheduled: None })
+    }
+
+    /// Its thread has it now.
+    pub(super) fn start(&mut self, now: Now, tools: &mut Tools) {
+        if matches!(self.stage, Stage::Media(_)) {
+            tools.news.push(News { client: self.id, at: now.mono, step: Step::Connected });
         }
-        peer
     }
 
     /// A datagram of the server, stamped by the kernel with `nanos`.
-    pub(super) fn datagram(&mut self, now: Now, (nanos, bytes): (u64, &mut [u8]), tools: &mut Tools) {
+    pub(super) fn datagram(
+        &mut self,
+        now: Now,
+        (nanos, bytes): (u64, &mut [u8]),
+        tools: &mut Tools,
+    ) {
         match rtp::classify(bytes) {
             Class::Rtp => {
                 let Stage::Media(keys) = &mut self.stage else { return };
@@ -154,13 +166,13 @@ impl Peer {
         if !matches!(self.stage, Stage::Shaking(_)) {
             return;
         }
-        match outcome.as_ref().map(machines) {
-            Ok(Some(pair)) => {
+        let machines = outcome.and_then(|keys| machines(&keys).map_err(|error| error.to_string()));
+        match machines {
+            Ok(pair) => {
                 self.stage = Stage::Media(Box::new(pair));
-                tools.news.push(News { client: self.id, at: now.mono, step: Step::Connected });
+                self.start(now, tools);
             }
-            Ok(None) => self.fail(now, "the keys cannot be used".into(), tools),
-            Err(reason) => self.fail(now, reason.clone(), tools),
+            Err(reason) => self.fail(now, reason, tools),
         }
     }
 
@@ -172,8 +184,7 @@ impl Peer {
                 let Stage::Checking(waiting) = &mut self.stage else { return };
                 let Some((identity, expected, done)) = waiting.take() else { return };
                 let way = (&self.socket, done);
-                self.stage =
-                    Stage::Shaking(Handshake::begin(&identity, expected, way, now.mono));
+                self.stage = Stage::Shaking(Handshake::begin(&identity, expected, way, now.mono));
                 self.poll_handshake(now, tools);
             }
             Heard::Nothing => {}
@@ -238,9 +249,9 @@ impl Peer {
     }
 }
 
-fn machines(keys: &Keys) -> Option<(Sealer, Opener)> {
-    let sealer = Sealer::new(keys.profile, &keys.local).ok()?;
-    Some((sealer, Opener::new(keys.profile, &keys.remote).ok()?))
+fn machines(keys: &Keys) -> Result<(Sealer, Opener), SrtpError> {
+    let sealer = Sealer::new(keys.profile, &keys.local)?;
+    Ok((sealer, Opener::new(keys.profile, &keys.remote)?))
 }
 
 /// Tag and index of SRTCP.

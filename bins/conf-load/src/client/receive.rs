@@ -18,10 +18,19 @@ use crate::stamp::Stamp;
 pub struct Manners {
     /// Asks again for what is missing.
     pub nack: bool,
-    /// Every packet is opened, not one of eight.
-    pub check: bool,
+    /// Which packets are opened and authenticated.
+    pub opens: Opens,
     /// Its latency counts.
     pub measured: bool,
+}
+
+/// Which packets a subscriber opens, beside those until its first keyframe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opens {
+    /// One of eight.
+    Some,
+    /// Every one.
+    All,
 }
 
 pub(super) struct Receiver {
@@ -87,7 +96,8 @@ impl Receiver {
         let Some(at) = self.stream(&view) else { return };
         self.count(at, &view, (now, counts));
         let Some(stream) = self.streams.get(at) else { return };
-        let open = self.manners.check || !stream.keyframe || self.packets.is_multiple_of(8);
+        let all = self.manners.opens == Opens::All;
+        let open = all || !stream.keyframe || self.packets.is_multiple_of(8);
         self.packets = self.packets.wrapping_add(1);
         if open {
             self.open((now, nanos, at), packet, opener, counts);
@@ -156,9 +166,8 @@ impl Receiver {
 
     pub(super) fn timeout(&self) -> Instant {
         let feedback = self.transport.as_ref().and_then(|(_, recorder)| recorder.timeout());
-        let storm = self.storm.and_then(|_| {
-            self.streams.iter().filter_map(|stream| stream.ask_at).min()
-        });
+        let storm =
+            self.storm.and_then(|_| self.streams.iter().filter_map(|stream| stream.ask_at).min());
         [feedback, storm].into_iter().flatten().fold(self.report_at, Instant::min)
     }
 

@@ -90,7 +90,10 @@ mod tests {
             numbers.iter().map(|&number| stream.place(number)).collect::<Vec<_>>()
         };
         assert_eq!(places(&[65_534, 65_535, 0]), [Place::Ahead(0); 3]);
-        assert_eq!(places(&[3, 1, 1, 2]), [Place::Ahead(2), Place::Late, Place::Again, Place::Late]);
+        assert_eq!(
+            places(&[3, 1, 1, 2]),
+            [Place::Ahead(2), Place::Late, Place::Again, Place::Late]
+        );
         assert_eq!(places(&[203, 4]), [Place::Ahead(199), Place::Again]);
     }
 }

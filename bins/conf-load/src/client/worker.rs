@@ -1,7 +1,7 @@
 //! One thread of clients: sockets under epoll, one timer, orders from the scenario.
 
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -190,7 +190,7 @@ impl Worker {
         while let Ok(order) = self.orders.try_recv() {
             let now = clock::both();
             match order {
-                Order::Add(peer) => self.add(peer),
+                Order::Add(peer) => self.add(now, peer),
                 Order::Remove(number) => self.remove(number),
                 Order::Outcome(number, outcome) => {
                     if let Some(Some(peer)) = self.peers.get_mut(number) {
@@ -206,7 +206,7 @@ impl Worker {
         true
     }
 
-    fn add(&mut self, peer: Box<Peer>) {
+    fn add(&mut self, now: Now, mut peer: Box<Peer>) {
         let number = peer.id;
         let data = u64::try_from(number).unwrap_or_default();
         let event = EpollEvent::new(EpollFlags::EPOLLIN, data);
@@ -215,6 +215,7 @@ impl Worker {
             let _ = self.news.send(News { client: number, at: clock::now(), step });
             return;
         }
+        peer.start(now, &mut self.tools);
         if self.peers.len() <= number {
             self.peers.resize_with(number + 1, || None);
         }

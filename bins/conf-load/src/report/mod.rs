@@ -6,6 +6,10 @@ use serde::Serialize;
 
 use crate::plan::Plan;
 
+mod csv;
+mod html;
+pub mod write;
+
 /// A whole run. The fields' names are the JSON's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -192,3 +196,6 @@ impl Report {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,7 +95,11 @@ impl SansIo {
             return None;
         }
         let keys = self.keys.take()?;
-        Some(if self.seen == Some(self.expected) { Ok(keys) } else { Err(WRONG_CERTIFICATE.into()) })
+        Some(if self.seen == Some(self.expected) {
+            Ok(keys)
+        } else {
+            Err(WRONG_CERTIFICATE.into())
+        })
     }
 
     pub(super) fn timeout(&self) -> Instant {

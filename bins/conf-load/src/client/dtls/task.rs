@@ -61,12 +61,7 @@ impl Identity {
         self.fingerprint
     }
 
-    pub(super) fn begin(
-        &self,
-        expected: Fingerprint,
-        socket: &Arc<UdpSocket>,
-        done: Done,
-    ) -> Task {
+    pub(super) fn begin(&self, expected: Fingerprint, socket: &Arc<UdpSocket>, done: Done) -> Task {
         let (sender, incoming) = mpsc::channel(QUEUE);
         let line = Line { incoming: Mutex::new(incoming), socket: socket.clone() };
         let (config, profile) = (self.config(), self.profile);
