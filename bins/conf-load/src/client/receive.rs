@@ -147,19 +147,19 @@ impl Receiver {
             recorder.poll_feedback(now, self.own, media, &mut self.outgoing); // the rest comes next
         }
         if let Some(every) = self.storm {
-            for stream in self.streams.iter_mut().filter(|stream| stream.kind == Kind::Video) {
-                if stream.ask_at.is_none_or(|at| now >= at) {
-                    write::pli(&mut self.outgoing, self.own, stream.ssrc);
-                    stream.ask_at = Some(now + every);
-                }
+            let (own, mut asked) = (self.own, Vec::new());
+            for stream in self.cameras().filter(|it| it.ask_at.is_none_or(|at| now >= at)) {
+                stream.ask_at = Some(now + every);
+                asked.push(stream.ssrc);
             }
+            asked.iter().for_each(|ssrc| write::pli(&mut self.outgoing, own, *ssrc));
         }
     }
 
     /// Asks for a keyframe again and again, or no longer.
     pub(super) fn storm(&mut self, every: Option<Duration>, first: Instant) {
         self.storm = every;
-        for stream in &mut self.streams {
+        for stream in self.cameras() {
             stream.ask_at = every.map(|_| first);
         }
     }
@@ -169,6 +169,10 @@ impl Receiver {
         let storm =
             self.storm.and_then(|_| self.streams.iter().filter_map(|stream| stream.ask_at).min());
         [feedback, storm].into_iter().flatten().fold(self.report_at, Instant::min)
+    }
+
+    fn cameras(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.streams.iter_mut().filter(|stream| stream.kind == Kind::Video)
     }
 
     /// Where the packet's stream is; a new one for a new source of a known payload type.

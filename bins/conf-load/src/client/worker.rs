@@ -162,7 +162,9 @@ impl Worker {
             return;
         }
         let now = clock::both();
-        while let Some(&Reverse((due, number))) = self.timers.peek() {
+        // What comes due again meanwhile waits for its turn behind the sockets.
+        for _ in 0..self.timers.len() {
+            let Some(&Reverse((due, number))) = self.timers.peek() else { return };
             if due > now.mono {
                 return;
             }
