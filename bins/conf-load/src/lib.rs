@@ -25,7 +25,6 @@
 //!
 //! Latency is the time from a publisher's send to the kernel's receive stamp at a subscriber's
 //! socket, read from inside authenticated payloads ([`stamp`]): servers rewrite everything else.
-#![expect(clippy::disallowed_types, reason = "threads and sockets are what this program is for")]
 
 use std::process::ExitCode;
 

@@ -26,7 +26,9 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
         let mut stage = Stage::open(plan).await?;
         let ended = play(&mut stage, plan).await;
         stage.close().await;
-        write::all(&stage.report, &plan.outputs)?;
+        if ended.is_ok() || !stage.report.windows.is_empty() {
+            write::all(&stage.report, &plan.outputs)?;
+        }
         ended
     })
 }

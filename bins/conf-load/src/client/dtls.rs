@@ -27,7 +27,7 @@ pub(super) enum Identity {
     /// `dimpl`.
     SansIo(sans_io::Identity),
     /// `webrtc-dtls` on its own threads.
-    Task(task::Identity),
+    Task(Arc<task::Identity>),
 }
 
 impl Identity {
@@ -35,7 +35,7 @@ impl Identity {
     pub(super) fn generate(profile: Profile) -> anyhow::Result<Self> {
         Ok(match profile {
             Profile::AeadAes256Gcm => Self::SansIo(sans_io::Identity::generate()?),
-            other => Self::Task(task::Identity::generate(other)?),
+            other => Self::Task(Arc::new(task::Identity::generate(other)?)),
         })
     }
 

@@ -43,7 +43,7 @@ pub(super) struct Peer {
 
 enum Stage {
     /// The path is being checked; what the handshake will need.
-    Checking(Option<(Identity, Fingerprint, Done)>),
+    Checking(Option<Box<(Identity, Fingerprint, Done)>>),
     Shaking(Handshake),
     Media(Box<(Sealer, Opener)>),
     Failed,
@@ -56,7 +56,7 @@ impl Peer {
         handshake: (Identity, Fingerprint, Done),
         part: Part,
     ) -> Self {
-        let stage = Stage::Checking(Some(handshake));
+        let stage = Stage::Checking(Some(Box::new(handshake)));
         Self { id, socket, ice: Some(ice), stage, part, scheduled: None }
     }
 
@@ -182,7 +182,8 @@ impl Peer {
             Heard::Answer => drop(self.socket.send(&tools.scratch)),
             Heard::Valid => {
                 let Stage::Checking(waiting) = &mut self.stage else { return };
-                let Some((identity, expected, done)) = waiting.take() else { return };
+                let Some(waited) = waiting.take() else { return };
+                let (identity, expected, done) = *waited;
                 let way = (&self.socket, done);
                 self.stage = Stage::Shaking(Handshake::begin(&identity, expected, way, now.mono));
                 self.poll_handshake(now, tools);

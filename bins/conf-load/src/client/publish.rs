@@ -160,7 +160,7 @@ impl Publisher {
                 Packet::Nack { media, lost, .. } => {
                     let tracks = self.tracks.iter();
                     for track in tracks.filter(|track| track.sends.source.ssrc == media) {
-                        let again: Vec<_> = lost.clone().filter_map(|n| track.sealed(n)).collect();
+                        let again: Vec<_> = lost.filter_map(|n| track.sealed(n)).collect();
                         outbox.send(socket, &again);
                     }
                 }
@@ -222,9 +222,12 @@ impl Track {
         let sent_nanos = clock::wall_nanos();
         for (at, &size) in burst.sizes.iter().enumerate() {
             let place = Place {
-                first: at == 0,
+                begins: match (at, keyframe) {
+                    (0, true) => Begins::Keyframe,
+                    (0, false) => Begins::Picture,
+                    _ => Begins::Nothing,
+                },
                 last: at + 1 == burst.sizes.len(),
-                keyframe,
                 timestamp: ticks(burst.at, self.sends.source.kind),
             };
             let stamp = Stamp { source: self.sends.source.ssrc, counter: self.counter, sent_nanos };
@@ -325,21 +328,30 @@ impl Track {
 
 /// What a packet is in its picture.
 struct Place {
-    first: bool,
+    begins: Begins,
     last: bool,
-    keyframe: bool,
     timestamp: u32,
+}
+
+/// What begins with a packet.
+#[derive(Clone, Copy)]
+enum Begins {
+    Keyframe,
+    Picture,
+    Nothing,
 }
 
 /// RFC 7741: the payload descriptor with a picture id of 15 bits, and the first bytes of VP8.
 fn describe(payload: &mut [u8], place: &Place, picture: u16) {
     let [high, low] = picture.to_be_bytes();
-    let start = if place.first { 0x10 } else { 0 };
-    let descriptor = [0x80 | start, 0x80, high | 0x80, low];
     // A tag of three bytes, of which bit 0 says "no keyframe"; a keyframe's start code and size.
-    let keyframe: &[u8] = &[0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02];
-    let picture = if place.keyframe { keyframe } else { &[0x11, 0x02, 0x00] };
-    let head = descriptor.iter().chain(if place.first { picture } else { &[] });
+    let (start, tag): (u8, &[u8]) = match place.begins {
+        Begins::Keyframe => (0x10, &[0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02]),
+        Begins::Picture => (0x10, &[0x11, 0x02, 0x00]),
+        Begins::Nothing => (0, &[]),
+    };
+    let descriptor = [0x80 | start, 0x80, high | 0x80, low];
+    let head = descriptor.iter().chain(tag);
     for (byte, value) in payload.iter_mut().zip(head) {
         *byte = *value;
     }

@@ -78,6 +78,7 @@ pub struct Local {
 
 /// What is negotiated beside the tracks; the same for all of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is negotiated on its own")]
 pub struct Terms {
     /// Generic NACK and RTX.
     pub nack: bool,

@@ -29,9 +29,9 @@ pub(super) fn page(report: &Report) -> String {
 
 fn summary(page: &mut String, report: &Report) {
     let settings = &report.settings;
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<p>Suite {}, shape {}, phases {}, seed {}, NACK {}, transport-wide feedback {}.</p>\n",
+        "<p>Suite {}, shape {}, phases {}, seed {}, NACK {}, transport-wide feedback {}.</p>",
         settings.suite,
         settings.shape,
         settings.phases,
@@ -41,13 +41,13 @@ fn summary(page: &mut String, report: &Report) {
     );
     let findings = &report.findings;
     if let Some(step) = findings.largest_below_1_percent {
-        let _ = write!(page, "<p>Largest step below 1 % loss: <b>{step}</b> subscribers.</p>\n");
+        let _ = writeln!(page, "<p>Largest step below 1 % loss: <b>{step}</b> subscribers.</p>");
     }
     if let Some(slope) = findings.rss_slope_kib_per_minute {
-        let _ = write!(page, "<p>Server's memory: <b>{slope:+.2}</b> KiB a minute.</p>\n");
+        let _ = writeln!(page, "<p>Server's memory: <b>{slope:+.2}</b> KiB a minute.</p>");
     }
     if let Some(rate) = findings.joins_per_second {
-        let _ = write!(page, "<p>Joins: <b>{rate:.1}</b> a second.</p>\n");
+        let _ = writeln!(page, "<p>Joins: <b>{rate:.1}</b> a second.</p>");
     }
     if report.windows.iter().any(|window| window.noisy) {
         page.push_str("<p class=\"noisy\">Marked windows were not quiet: other programs used more than 25 % of a core.</p>\n");

@@ -19,12 +19,11 @@ use webrtc_dtls_util::{Conn, Error, KeyingMaterialExporter as _};
 use super::{Done, FIRST_REPEAT, LONGEST, MTU, Outcome, WRONG_CERTIFICATE, digest};
 
 /// Certificate, profile and threads.
-#[derive(Clone)]
 pub(in crate::client) struct Identity {
     certificate: Certificate,
     fingerprint: Fingerprint,
     profile: Profile,
-    runtime: Arc<Threads>,
+    runtime: Threads,
 }
 
 /// Does not wait for tasks when it goes, so that it may go anywhere.
@@ -53,7 +52,7 @@ impl Identity {
             fingerprint: der.ok_or_else(|| anyhow::anyhow!("no certificate was made"))?,
             certificate,
             profile,
-            runtime: Arc::new(Threads(Some(runtime))),
+            runtime: Threads(Some(runtime)),
         })
     }
 
