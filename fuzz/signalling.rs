@@ -53,6 +53,7 @@ pub(crate) fn signal(input: &[u8]) {
         token: issuer(),
         room_name: "room".into(),
         room_number: 1,
+        players: 10,
         seed: [7; 32],
     });
     for number in [1, 2] {

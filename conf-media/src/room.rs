@@ -19,6 +19,7 @@ pub struct Room {
     tracks: BTreeMap<TrackId, Track>,
     edges: BTreeMap<(TrackId, PeerId), Edge>,
     commands: VecDeque<Command>,
+    revision: u64,
 }
 
 #[derive(Debug)]
@@ -71,6 +72,7 @@ impl Room {
             tracks: BTreeMap::new(),
             edges: BTreeMap::new(),
             commands: VecDeque::new(),
+            revision: 0,
         }
     }
 
@@ -122,7 +124,9 @@ impl Room {
         self.edges.retain(|(track, subscriber), _| {
             *subscriber != peer && tracks.get(track).is_some_and(|track| track.peer != peer)
         });
+        let before = tracks.len();
         tracks.retain(|_, track| track.peer != peer);
+        self.revision += u64::from(tracks.len() < before);
         self.commands.push_back(Command::RemovePeer { peer });
     }
 
@@ -150,6 +154,7 @@ impl Room {
                 self.tracks.insert(track, new);
             }
         }
+        self.revision += 1;
         self.commands.push_back(Command::Publish { track, peer, publication });
         Ok(())
     }
@@ -158,6 +163,7 @@ impl Room {
     pub fn unpublish(&mut self, track: TrackId) {
         if self.tracks.remove(&track).is_some() {
             self.edges.retain(|(known, _), _| *known != track);
+            self.revision += 1;
             self.commands.push_back(Command::Unpublish { track });
         }
     }
@@ -170,6 +176,7 @@ impl Room {
         let known = self.tracks.get_mut(&track).ok_or(RoomError::UnknownTrack)?;
         if known.muted != muted {
             known.muted = muted;
+            self.revision += 1;
             self.commands.push_back(Command::Mute { track, muted });
         }
         Ok(())
@@ -225,6 +232,12 @@ impl Room {
             edge.paused = paused;
             self.commands.push_back(Command::Pause { track, peer, paused });
         }
+    }
+
+    /// Grows with every change of what is published, or muted.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// What is published, and by whom.

@@ -53,6 +53,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// The most participants of one meeting.
     pub participants: usize,
+    /// The most players (WHEP) of one meeting.
+    pub players: usize,
     /// The most meetings at the same time.
     pub meetings: usize,
     /// What is logged.
@@ -205,6 +207,7 @@ impl Draft {
             api_keys: Vec::new(),
             metrics_listen: None,
             participants: 0,
+            players: 0,
             meetings: 0,
             log_level: tracing::Level::INFO,
         };

@@ -6,6 +6,7 @@ mod assets;
 mod body;
 mod client;
 mod csrf;
+mod entry;
 mod error;
 mod headers;
 mod health;
@@ -24,6 +25,7 @@ mod session;
 mod throttle;
 mod token;
 mod websocket;
+mod whip;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -32,7 +34,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{HeaderMap, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{any, get, patch, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 use conf_core::{Room, RoomCode};
 use conf_media::signal::livekit::token::Issuer;
 use conf_privacy::Pii;
@@ -54,7 +56,7 @@ pub(crate) use places::{Place, Places};
 pub(crate) use privacy::{Spoken, basis, term};
 pub(crate) use redirect::{Redirect, redirect_router};
 pub(crate) use session::COOKIE;
-pub(crate) use throttle::{CONNECTIONS, JOINS, Throttle};
+pub(crate) use throttle::{CONNECTIONS, JOINS, SESSIONS, Throttle};
 
 use error::Refused;
 
@@ -79,6 +81,7 @@ pub(crate) struct App {
     pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) joins: Throttle,
     pub(crate) connections: Throttle,
+    pub(crate) sessions: Throttle,
     pub(crate) access: Access,
     pub(crate) places: Arc<Places>,
     pub(crate) stopping: watch::Receiver<bool>,
@@ -100,6 +103,11 @@ impl App {
     /// Takes one of the websockets, or new tokens, of an address.
     fn take_connection(&self, client: Client, headers: &HeaderMap) -> Result<(), ApiError> {
         self.take(&self.connections, client, headers)
+    }
+
+    /// Takes one of the WHIP and WHEP sessions of an address.
+    fn take_session(&self, client: Client, headers: &HeaderMap) -> Result<(), ApiError> {
+        self.take(&self.sessions, client, headers)
     }
 
     fn take(&self, of: &Throttle, client: Client, headers: &HeaderMap) -> Result<(), ApiError> {
@@ -148,6 +156,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/meeting/ws", any(meeting_ws::upgrade))
         .route("/rtc/v1", any(rtc::upgrade))
         .merge(open)
+        .merge(of_tools())
         .merge(of_accounts(&app))
         .fallback(assets::file)
         .method_not_allowed_fallback(|| async { ApiError::MethodNotAllowed })
@@ -156,6 +165,21 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(from_fn_with_state(Arc::clone(&app), headers::secure))
         .layer(from_fn_with_state(Arc::clone(&app.metrics), error::count))
         .with_state(app)
+}
+
+/// WHIP and WHEP, for tools and for pages of any origin.
+fn of_tools() -> Router<Arc<App>> {
+    let publish = post(whip::publish).options(whip::preflight);
+    let play = post(whip::play).options(whip::preflight);
+    let published = delete(whip::hang_up).options(whip::preflight);
+    // The last part names whom to play, or the session that ends.
+    let of_one = post(whip::play_one).delete(whip::hang_up).options(whip::preflight);
+    Router::new()
+        .route("/whip/{room}", publish)
+        .route("/whip/{room}/{session}", published)
+        .route("/whep/{room}", play)
+        .route("/whep/{room}/{part}", of_one)
+        .layer(from_fn(whip::for_all_origins))
 }
 
 /// Signing in, one's own account and rooms, administration.

@@ -3,6 +3,7 @@
 //! ```text
 //!  http::meeting_ws ─┐             ┌──► conf_core::Meeting ──► outboxes of the meeting websockets
 //!  http::rtc ────────┼─► Mail ─► Task    │ Order   ▲ Fact
+//!  http::whip  ──────┤             │     │         │
 //!  http::rooms ──────┘             │     ▼         │
 //!  media::Line ───────── Event ────└──► signal::livekit::Signal ──► outboxes of signalling, Line
 //! ```
@@ -13,6 +14,7 @@
 mod frame;
 mod mail;
 mod translate;
+mod whip;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,9 +38,13 @@ use crate::socket::Outbox;
 use crate::{clock, random};
 use frame::Frames;
 use translate::Identities;
+use whip::Offered;
 
 pub(crate) use frame::goodbye;
-pub(crate) use mail::{Attach, JoinRequest, Joined, Mail, OpenSignal, Turn, is_participant};
+pub(crate) use mail::{
+    Attach, JoinRequest, Joined, Mail, Offer, OpenSignal, Purpose, Turn, Unanswered, is_participant,
+};
+pub(crate) use translate::word;
 
 /// What a task is made of.
 #[derive(Debug)]
@@ -61,6 +67,8 @@ pub(crate) async fn run(
         parts,
         sockets: HashMap::new(),
         signals: HashMap::new(),
+        offered: HashMap::new(),
+        players: 0,
         identities: Identities::default(),
         frames: Frames::default(),
         ended: false,
@@ -89,6 +97,9 @@ struct Task {
     parts: Parts,
     sockets: HashMap<u64, Outbox>,
     signals: HashMap<u64, Signalling>,
+    /// Whose answers are on their way.
+    offered: HashMap<PeerId, Offered>,
+    players: usize,
     identities: Identities,
     frames: Frames,
     ended: bool,
@@ -107,6 +118,7 @@ impl Task {
             // Nobody waits any more: whoever asked is gone, and would stay as a ghost.
             Mail::Join { answer, .. } if answer.is_closed() => {}
             Mail::Admit { answer, .. } if answer.is_closed() => {}
+            Mail::Offer { answer, .. } if answer.is_closed() => {}
             Mail::Join { name, standing, answer } => {
                 drop(answer.send(self.join(name, Via::Web, standing)));
             }
@@ -127,6 +139,8 @@ impl Task {
             Mail::Admit { claims, enter, answer } => {
                 drop(answer.send(self.admit(&claims, enter).map(|_| ())));
             }
+            Mail::Offer { offer, answer } => self.offer(*offer, answer),
+            Mail::HangUp { peer, answer } => drop(answer.send(self.hang_up(peer))),
             Mail::SetOptions(options) => {
                 let input = conf_core::Input::SetOptions(options);
                 // Refused only if it has ended.
@@ -285,7 +299,7 @@ impl Task {
     fn signal_input(&mut self, input: livekit::Input<'_>) -> bool {
         let done = self.parts.signal.handle(clock::media(), input);
         if let Err(refusal) = &done {
-            self.parts.metrics.refuse(translate::word(refusal));
+            self.parts.metrics.refuse(word(refusal));
             tracing::debug!(%refusal, "signalling refused an input");
         }
         done.is_ok()
@@ -343,7 +357,9 @@ impl Task {
             livekit::Output::Close { connection } => {
                 self.forget_signal(connection.0);
             }
+            livekit::Output::Answer { peer, sdp } => self.answered(peer, sdp),
             livekit::Output::Command(command) => self.parts.line.send(command),
+            livekit::Output::Fact(livekit::Fact::Players { count }) => self.count_players(count),
             livekit::Output::Fact(fact) => {
                 if let Some(fact) = self.identities.fact(fact) {
                     self.note(fact);
@@ -360,7 +376,14 @@ impl Task {
             },
             Order::Remove { participant } => {
                 let put_out = self.parts.meeting.turned_away(participant).is_some();
-                livekit::Input::Remove { identity: self.identities.remove(participant, put_out) }
+                let identity = self.identities.remove(participant, put_out);
+                if put_out || is_participant(&identity) {
+                    let identity = identity.clone();
+                    let ended = livekit::Input::EndPlayers { identity };
+                    // Never refused.
+                    let _done = self.parts.signal.handle(clock::media(), ended);
+                }
+                livekit::Input::Remove { identity }
             }
             Order::End => livekit::Input::End,
         };
@@ -397,5 +420,6 @@ impl Drop for Task {
     fn drop(&mut self) {
         let before = self.parts.count.swap(0, Ordering::Relaxed);
         translate::adjust(&self.parts.metrics.participants, before, 0);
+        self.count_players(0);
     }
 }

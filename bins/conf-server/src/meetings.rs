@@ -47,6 +47,8 @@ pub(crate) struct Opening {
 pub(crate) struct Common {
     pub(crate) limits: Limits,
     pub(crate) most: usize,
+    /// The most players of one meeting.
+    pub(crate) players: usize,
     pub(crate) issuer: Issuer,
     pub(crate) engine: Engine,
     pub(crate) metrics: Arc<Metrics>,
@@ -248,6 +250,7 @@ impl Meetings {
             token: self.common.issuer.clone(),
             room_name: opening.name.reveal().clone(),
             room_number: random::id(),
+            players: self.common.players,
             seed: random::bytes(),
         }
     }

@@ -15,6 +15,7 @@ pub(crate) struct Metrics {
     pub(crate) meetings_started: AtomicU64,
     pub(crate) meetings_panicked: AtomicU64,
     pub(crate) participants: AtomicU64,
+    pub(crate) players: AtomicU64,
     pub(crate) joins: AtomicU64,
     pub(crate) meeting_sockets: AtomicU64,
     pub(crate) signal_sockets: AtomicU64,
@@ -58,6 +59,7 @@ impl Metrics {
         for (name, kind, value) in [
             ("meetings", "gauge", &self.meetings),
             ("participants", "gauge", &self.participants),
+            ("players", "gauge", &self.players),
             ("meeting_websockets", "gauge", &self.meeting_sockets),
             ("signalling_websockets", "gauge", &self.signal_sockets),
             ("meetings_started_total", "counter", &self.meetings_started),

@@ -17,7 +17,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::config::{ApiKey, Config, Tls};
-use crate::http::{self, Access, App, CONNECTIONS, Door, JOINS, Keys, Places, Redirect, Throttle};
+use crate::http::{
+    self, Access, App, CONNECTIONS, Door, JOINS, Keys, Places, Redirect, SESSIONS, Throttle,
+};
 use crate::kept::{Kept, KeptError};
 use crate::media::Engine;
 use crate::meetings::{Common, Meetings};
@@ -154,6 +156,7 @@ impl Server {
             trusted_proxies: config.trusted_proxies,
             joins: Throttle::new(JOINS),
             connections: Throttle::new(CONNECTIONS),
+            sessions: Throttle::new(SESSIONS),
             access: Access::start(Arc::clone(&metrics)),
             places: Arc::clone(&places),
             stopping: stopping.clone(),
@@ -257,6 +260,7 @@ fn meetings(
     Meetings::new(Common {
         limits: limits.clone(),
         most: config.meetings,
+        players: config.players,
         issuer: issuer.clone(),
         engine: engine.clone(),
         metrics: Arc::clone(metrics),

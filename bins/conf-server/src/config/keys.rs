@@ -267,6 +267,15 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| value::number(value, 1, 5_000).map(|it| draft.config.participants = it),
     },
     Key {
+        path: "limits.players",
+        kind: Kind::Number,
+        default: "3000",
+        allowed: "0 to 10000",
+        purpose: "The most players (WHEP) of one meeting; they are no participants, but everybody in the meeting sees how many there are.",
+        secret: false,
+        set: |draft, value| value::number(value, 0, 10_000).map(|it| draft.config.players = it),
+    },
+    Key {
         path: "limits.meetings",
         kind: Kind::Number,
         default: "100",

@@ -1,13 +1,8 @@
 //! `/rtc/v1`: LiveKit-protocol signalling, and `validate`, which says in words why it was refused.
 //!
 //! Everything is checked before the websocket opens, so the HTTP status tells a client what is
-//! wrong: 400 request, 401 token, 403 not allowed, 409 full, 410 gone, 429 too often, 503 overloaded.
-//!
-//! Two kinds of tokens come here. A participant of the web client has one that this server minted
-//! for its id: it must be in the meeting, and its page must be one of ours. A holder of an API
-//! token brings its own identity, may come from a page of any origin (SDKs run in other people's
-//! pages, and the token in the address is all the authority there is: no cookie is read), and is
-//! let into the room that the token names.
+//! wrong.
+//! Whose token leads where is said in [`super::entry`].
 
 use std::sync::Arc;
 
@@ -15,22 +10,22 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use conf_core::{Refusal, RoomCode};
-use conf_media::signal::livekit::token::{Claims, TokenError, verify};
+use conf_media::signal::livekit::token::Claims;
 use conf_media::signal::livekit::{JoinRequestError, parse_join_request};
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use tokio::time::timeout;
 
+use super::entry::{self, EntryError, Holder, Way};
 use super::websocket::{FAREWELL, Line, converse};
-use super::{ApiError, App, Client, Place, Refused, Shared, origin};
-use crate::meeting_task::{JoinRequest, Mail, OpenSignal, is_participant};
-use crate::meetings::{Opening, RoomKey, Running, Voice};
+use super::{ApiError, App, Client, Place, Refused, Shared};
+use crate::meeting_task::{JoinRequest, Mail, OpenSignal};
+use crate::meetings::{RoomKey, Running, Voice};
 use crate::metrics::Gauge;
+use crate::random;
 use crate::socket::{self, Offence};
-use crate::{clock, random};
 
 /// What the address carries; whatever else clients add is about them and not needed.
 #[derive(Deserialize)]
@@ -70,7 +65,7 @@ pub(super) async fn validate(
 ) -> Response {
     let checked = match app.take_connection(client, &headers) {
         Ok(()) => check(&app, query, &headers, false).await,
-        Err(error) => Err(RtcError::Api(error)),
+        Err(error) => Err(EntryError::Api(error).into()),
     };
     match checked {
         Ok(_) => "success".into_response(),
@@ -99,11 +94,11 @@ async fn enter(
     query: Received,
     headers: &HeaderMap,
 ) -> Result<Admitted, RtcError> {
-    app.take_connection(client, headers).map_err(RtcError::Api)?;
-    let place = app.places.take().map_err(RtcError::Api)?;
+    app.take_connection(client, headers).map_err(EntryError::Api)?;
+    let place = app.places.take().map_err(EntryError::Api)?;
     let Checked { claims, room, request } = check(app, query, headers, true).await?;
     let request = request.ok_or(RtcError::NoJoinRequest)?;
-    let meeting = app.meetings.find(&room).ok_or(RtcError::Api(ApiError::ParticipantGone))?;
+    let meeting = app.meetings.find(&room).ok_or(EntryError::Api(ApiError::ParticipantGone))?;
     Ok(Admitted { claims, request, meeting, place })
 }
 
@@ -115,82 +110,21 @@ async fn check(
     enter: bool,
 ) -> Result<Checked, RtcError> {
     let Query(asked) = query.map_err(|_| RtcError::Query)?;
-    let token = asked.access_token.as_deref().or_else(|| bearer(headers));
-    let (claims, own) = read_token(app, token.ok_or(RtcError::NoToken)?)?;
-    let web = is_participant(&claims.identity);
-    if web && !own {
-        return Err(RtcError::IdentityReserved);
-    }
-    if web && !origin::is_own(headers, app.public_url.as_ref()) {
-        return Err(RtcError::Api(ApiError::OriginForeign));
-    }
-    if !claims.grants.room_join || claims.grants.room.is_empty() {
-        return Err(RtcError::NotGranted);
-    }
-    if claims.grants.room.len() > TEXT || claims.identity.reveal().len() > TEXT {
-        return Err(RtcError::TextTooLong);
-    }
+    let token = asked.access_token.as_deref().or_else(|| entry::bearer(headers));
+    let holder = Holder::check(app, token, headers)?;
     // Before anybody is let in, so that a broken request changes nothing.
     let request = asked.join_request.as_deref().map(parse_join_request).transpose()?;
     if enter && request.is_none() {
         return Err(RtcError::NoJoinRequest);
     }
-    let way = way(app, &claims.grants.room, web).await;
-    let claims = Box::new(claims);
-    let question = |enter| {
-        let claims = claims.clone();
-        move |answer| Mail::Admit { claims: claims.clone(), enter, answer }
-    };
-    let (room, answer) = match way {
-        Way::Inside(room) => {
-            let answer = app.meetings.ask(&room, question(false)).await;
-            (room, answer.map_err(RtcError::Api)?)
-        }
-        Way::Open(opening) if enter => {
-            let answer = app.meetings.ask_opened(&opening, question(true)).await;
-            (opening.key().clone(), answer.map_err(RtcError::Api)?)
-        }
-        Way::Open(opening) => (opening.key().clone(), Ok(())),
-    };
-    answer.map_err(RtcError::Refused)?;
-    Ok(Checked { claims, room, request: request.map(Box::new) })
-}
-
-/// The claims of a valid token, and whether this server minted it.
-fn read_token(app: &App, token: &str) -> Result<(Claims, bool), RtcError> {
-    let own = std::cell::Cell::new(false);
-    let keys = |name: &str| {
-        own.set(name == app.keys.own);
-        app.keys.secrets.get(name).map(|secret| secret.reveal().clone())
-    };
-    let claims = verify(token, &keys, clock::wall()).map_err(RtcError::Token)?;
-    Ok((claims, own.get()))
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
-}
-
-/// Where a token leads.
-enum Way {
-    /// To a meeting that its holder must be in.
-    Inside(RoomKey),
-    /// To a room that it opens.
-    Open(Opening),
-}
-
-/// Tokens name a room that has a link by its code, any other as they like. By a code that the room
-/// had before, whoever is in comes back, and nobody else.
-async fn way(app: &App, name: &str, web: bool) -> Way {
-    let before = name.parse::<RoomCode>().ok().and_then(|code| app.meetings.by_code(code));
-    match (before, app.room(name).await) {
-        (Some(room), _) if web => Way::Inside(room),
-        (_, Ok(room)) if web => Way::Inside(RoomKey::Room(room.id)),
-        (_, Ok(room)) => Way::Open(Opening::of_room(&room)),
-        (Some(room), Err(_)) => Way::Inside(room),
-        (None, Err(_)) if web => Way::Inside(RoomKey::Name(name.to_owned())),
-        (None, Err(_)) => Way::Open(Opening::named(name.to_owned())),
+    let way = holder.way(app).await;
+    let claims = holder.claims;
+    if enter || matches!(way, Way::Inside(_)) {
+        let enter = matches!(way, Way::Open(_));
+        let question = |answer| Mail::Admit { claims: claims.clone(), enter, answer };
+        way.ask(app, question).await?.map_err(EntryError::Refused)?;
     }
+    Ok(Checked { claims, room: way.room().clone(), request: request.map(Box::new) })
 }
 
 async fn serve(app: Arc<App>, socket: WebSocket, admitted: Admitted) {
@@ -230,55 +164,27 @@ async fn serve(app: Arc<App>, socket: WebSocket, admitted: Admitted) {
 enum RtcError {
     #[error("the query cannot be read")]
     Query,
-    #[error("no access token: neither the query's access_token nor a bearer token is there")]
-    NoToken,
-    #[error(transparent)]
-    Token(TokenError),
-    #[error("the token does not grant roomJoin with a room")]
-    NotGranted,
-    #[error("identities of the form p-0123456789abcdef belong to this server")]
-    IdentityReserved,
-    #[error("room and identity have at most {TEXT} bytes each")]
-    TextTooLong,
     #[error("join_request is missing")]
     NoJoinRequest,
     #[error(transparent)]
     JoinRequest(#[from] JoinRequestError),
     #[error(transparent)]
-    Refused(Refusal),
-    #[error(transparent)]
-    Api(ApiError),
+    Entry(#[from] EntryError),
 }
 
 impl RtcError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Query | Self::TextTooLong | Self::NoJoinRequest | Self::JoinRequest(_) => {
-                StatusCode::BAD_REQUEST
-            }
-            Self::NoToken | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::NotGranted | Self::IdentityReserved | Self::Refused(Refusal::StillWaiting) => {
-                StatusCode::FORBIDDEN
-            }
-            Self::Refused(Refusal::MeetingFull { .. }) => StatusCode::CONFLICT,
-            Self::Refused(Refusal::NameInvalid { .. }) => StatusCode::BAD_REQUEST,
-            Self::Refused(_) => StatusCode::GONE,
-            Self::Api(error) => error.status(),
+            Self::Query | Self::NoJoinRequest | Self::JoinRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Entry(error) => error.status(),
         }
     }
 
     fn label(&self) -> &'static str {
         match self {
             Self::Query => "query_invalid",
-            Self::NoToken => "token_missing",
-            Self::Token(TokenError::Expired { .. }) => "token_expired",
-            Self::Token(_) => "token_invalid",
-            Self::NotGranted => "not_granted",
-            Self::IdentityReserved => "identity_reserved",
-            Self::TextTooLong => "text_too_long",
             Self::NoJoinRequest | Self::JoinRequest(_) => "join_request_invalid",
-            Self::Refused(refusal) => refusal.code(),
-            Self::Api(error) => error.code(),
+            Self::Entry(error) => error.label(),
         }
     }
 }
@@ -292,8 +198,6 @@ impl IntoResponse for RtcError {
 
 /// The longest message of signalling: an offer for a large meeting.
 const MESSAGE: usize = conf_media::signal::livekit::MAX_MESSAGE_BYTES;
-/// The longest room name and identity of an API token.
-const TEXT: usize = 256;
 const READ_BUFFER: usize = 8 * 1024;
 /// Messages that wait for a slow client.
 const OUTBOX: usize = 1_024;

@@ -44,6 +44,13 @@ pub(crate) const CONNECTIONS: Rates = Rates {
     all: Rate { burst: 16_000, interval: Duration::from_millis(1) },
 };
 
+/// Offers over WHIP and WHEP. An audience of thousands may come from one address, such as that of a
+/// gateway.
+pub(crate) const SESSIONS: Rates = Rates {
+    client: Rate { burst: 4_000, interval: Duration::from_millis(1) },
+    all: Rate { burst: 16_000, interval: Duration::from_micros(250) },
+};
+
 /// Passwords and one-time links tried from one address. A class behind one address signs in at
 /// once.
 pub(crate) const SIGN_INS: Rates = Rates {

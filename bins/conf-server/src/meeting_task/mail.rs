@@ -4,8 +4,10 @@ use bytes::Bytes;
 use conf_core::meeting::{Standing, Visitor};
 use conf_core::wire::Request;
 use conf_core::{ParticipantId, Refusal, Role, RoomOptions, Secret};
-use conf_media::signal::livekit::Identity;
+use conf_media::command::PeerId;
+use conf_media::sdp;
 use conf_media::signal::livekit::token::Claims;
+use conf_media::signal::livekit::{self as signal, Identity};
 use conf_privacy::Pii;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -38,6 +40,10 @@ pub(crate) enum Mail {
     SignalMessage { connection: u64, bytes: Bytes, turn: Turn },
     /// It is gone.
     SignalClosed { connection: u64 },
+    /// Somebody with a checked token offers to publish or to play; answered with the answer.
+    Offer { offer: Box<Offer>, answer: oneshot::Sender<Answered> },
+    /// A WHIP or WHEP session shall end.
+    HangUp { peer: PeerId, answer: oneshot::Sender<Result<(), signal::Refusal>> },
     /// The owner of the room has changed its options.
     SetOptions(RoomOptions),
     /// The room is gone, or the server stops.
@@ -65,6 +71,35 @@ pub(crate) struct OpenSignal {
     pub(crate) claims: Box<Claims>,
     pub(crate) request: Box<JoinRequest>,
     pub(crate) outbox: Outbox,
+}
+
+/// An offer of WHIP or WHEP, with a checked token.
+#[derive(Clone)]
+pub(crate) struct Offer {
+    pub(crate) claims: Box<Claims>,
+    pub(crate) peer: PeerId,
+    pub(crate) sdp: sdp::Offer,
+    pub(crate) to: Purpose,
+}
+
+/// What an offer is for.
+#[derive(Clone)]
+pub(crate) enum Purpose {
+    Publish,
+    /// One participant, or all of them.
+    Play(Option<Identity>),
+}
+
+/// The answer to an offer, a session description.
+pub(crate) type Answered = Result<String, Unanswered>;
+
+/// Why an offer was not answered.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Unanswered {
+    #[error(transparent)]
+    Meeting(#[from] Refusal),
+    #[error(transparent)]
+    Signal(#[from] signal::Refusal),
 }
 
 /// The `join_request` of a signalling websocket.

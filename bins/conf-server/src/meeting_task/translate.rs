@@ -61,6 +61,8 @@ impl Identities {
         Some(match fact {
             // Present is who has a websocket, and that is known here already.
             livekit::Fact::Connected { .. } => return None,
+            // Players are nobody's.
+            livekit::Fact::Players { .. } => return None,
             livekit::Fact::Gone { identity } => {
                 meeting::Fact::Gone { participant: self.participant(&identity)? }
             }
@@ -101,7 +103,7 @@ pub(super) fn source(source: meeting::Source) -> livekit::Source {
 }
 
 /// The label of a refusal of the signalling in the metrics.
-pub(super) fn word(refusal: &livekit::Refusal) -> &'static str {
+pub(crate) fn word(refusal: &livekit::Refusal) -> &'static str {
     use livekit::Refusal;
     match refusal {
         Refusal::UnknownConnection => "signal_unknown_connection",
@@ -116,6 +118,10 @@ pub(super) fn word(refusal: &livekit::Refusal) -> &'static str {
         Refusal::UnknownTrack => "signal_unknown_track",
         Refusal::Unsupported => "signal_unsupported",
         Refusal::TextTooLong { .. } => "signal_text_too_long",
+        Refusal::NothingSent => "whip_nothing_sent",
+        Refusal::NothingReceived => "whep_nothing_received",
+        Refusal::TooManyPlayers { .. } => "whep_too_many_players",
+        Refusal::UnknownSession => "whip_session_unknown",
         Refusal::NothingToResume => "signal_nothing_to_resume",
         _ => "signal_other",
     }

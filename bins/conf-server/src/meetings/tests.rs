@@ -19,7 +19,8 @@ fn registry(most: usize) -> Meetings {
     let config = Config { media_listen, ..Config::built_in() };
     let engine = Engine::start(&config, Arc::clone(&metrics)).unwrap();
     let issuer = Issuer::new("key", "0123456789abcdef0123456789abcdef");
-    Meetings::new(Common { limits: Limits::default(), most, issuer, engine, metrics })
+    let (limits, players) = (Limits::default(), 10);
+    Meetings::new(Common { limits, most, players, issuer, engine, metrics })
 }
 
 fn room(name: &str) -> RoomKey {

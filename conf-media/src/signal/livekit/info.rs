@@ -171,7 +171,7 @@ pub(super) fn source(request: &proto::AddTrackRequest, kind: Kind) -> Source {
     }
 }
 
-fn mime(codec: Codec) -> &'static str {
+pub(in crate::signal) fn mime(codec: Codec) -> &'static str {
     match codec {
         Codec::Opus => "audio/opus",
         Codec::Vp8 => "video/VP8",

@@ -4,7 +4,7 @@ use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
 
 use super::leave::Farewell;
-use super::participant::{Participant, Transport};
+use super::participant::{Participant, Profile, Transport};
 use super::publish::{check_attributes, check_text};
 use super::types::{Fact, Join, Output, Refusal, TrackState};
 use super::{Signal, info};
@@ -12,7 +12,7 @@ use crate::command::PeerId;
 use crate::time::Now;
 
 impl Signal {
-    pub(super) fn join(&mut self, now: Now, mut join: Join) -> Result<(), Refusal> {
+    pub(in crate::signal) fn join(&mut self, now: Now, mut join: Join) -> Result<(), Refusal> {
         if let Err(refusal) = self.admissible(&join) {
             self.turn_away(&join, Farewell::JOIN_FAILURE);
             return Err(refusal);
@@ -63,15 +63,12 @@ impl Signal {
     }
 
     fn admit(&mut self, now: Now, join: &Join) -> PeerId {
-        self.created.get_or_insert(now.wall);
         let peer = join.peer;
-        let (credentials, session) = (self.random.credentials(), self.random.number());
-        let transport = Transport::new(credentials.clone(), session, self.random.text(16));
-        self.room.add_peer(peer, credentials);
+        let mut participant = self.newcomer(now, peer, Profile::of(join, now));
+        participant.connection = Some(join.connection);
+        let settings = join.request.connection_settings.as_ref();
+        participant.wishes.auto = settings.is_none_or(|settings| settings.auto_subscribe);
         self.connections.insert(join.connection, peer);
-        self.version = self.version.wrapping_add(1);
-        let mut participant = Participant::new(join, transport, now);
-        participant.profile.version = self.version;
         let me = info::participant(&participant);
         let others = self.visible_to(peer);
         self.participants.insert(peer, participant);
@@ -91,6 +88,22 @@ impl Signal {
         self.send_to(join.connection, Response::Join(response));
         self.announce(peer, false);
         peer
+    }
+
+    /// A participant with a transport that may connect; it is in once it is inserted.
+    pub(in crate::signal) fn newcomer(
+        &mut self,
+        now: Now,
+        peer: PeerId,
+        mut profile: Profile,
+    ) -> Participant {
+        self.created.get_or_insert(now.wall);
+        let (credentials, session) = (self.random.credentials(), self.random.number());
+        let transport = Transport::new(credentials.clone(), session, self.random.text(16));
+        self.room.add_peer(peer, credentials);
+        self.version = self.version.wrapping_add(1);
+        profile.version = self.version;
+        Participant::new(peer, profile, transport, now)
     }
 
     /// Everybody whom `peer` sees, itself not included.

@@ -12,15 +12,15 @@ use crate::time::Now;
 
 /// What a client is told when it has to go.
 #[derive(Clone, Copy)]
-pub(super) struct Farewell {
+pub(in crate::signal) struct Farewell {
     reason: DisconnectReason,
     action: Action,
 }
 
 impl Farewell {
-    pub(super) const DUPLICATE_IDENTITY: Self =
+    pub(in crate::signal) const DUPLICATE_IDENTITY: Self =
         Self { reason: DisconnectReason::DuplicateIdentity, action: Action::Disconnect };
-    pub(super) const JOIN_FAILURE: Self =
+    pub(in crate::signal) const JOIN_FAILURE: Self =
         Self { reason: DisconnectReason::JoinFailure, action: Action::Disconnect };
     pub(super) const STATE_MISMATCH: Self =
         Self { reason: DisconnectReason::StateMismatch, action: Action::Reconnect };
@@ -45,7 +45,7 @@ impl Farewell {
 
 impl Signal {
     /// The client says goodbye.
-    pub(super) fn leave(&mut self, peer: PeerId) -> Result<(), Refusal> {
+    pub(in crate::signal) fn leave(&mut self, peer: PeerId) -> Result<(), Refusal> {
         let identity = self.participant(peer)?.profile.identity.clone();
         self.depart(peer, DisconnectReason::ClientInitiated);
         self.fact(Fact::Gone { identity });
@@ -53,7 +53,7 @@ impl Signal {
     }
 
     /// The meeting removes a participant.
-    pub(super) fn remove(&mut self, identity: &Identity) -> Result<(), Refusal> {
+    pub(in crate::signal) fn remove(&mut self, identity: &Identity) -> Result<(), Refusal> {
         let peer = self.peer_of(identity).ok_or(Refusal::UnknownParticipant)?;
         self.farewell(peer, Farewell::REMOVED);
         self.fact(Fact::Gone { identity: identity.clone() });
@@ -61,7 +61,7 @@ impl Signal {
     }
 
     /// The meeting is over.
-    pub(super) fn end(&mut self) -> Result<(), Refusal> {
+    pub(in crate::signal) fn end(&mut self) -> Result<(), Refusal> {
         self.ended = true;
         let everybody: Vec<PeerId> = self.participants.keys().copied().collect();
         for peer in &everybody {
@@ -71,12 +71,13 @@ impl Signal {
             self.room.remove_peer(peer);
             self.disconnect(participant.connection);
         }
+        self.end_players();
         self.speakers_at = None;
         Ok(())
     }
 
     /// Who was away longer than the grace is given up.
-    pub(super) fn give_up(&mut self, now: Now) {
+    pub(in crate::signal) fn give_up(&mut self, now: Now) {
         let due = |at: Option<std::time::Instant>| at.is_some_and(|at| at <= now.mono);
         let participants = self.participants.values();
         let lost: Vec<PeerId> =
@@ -95,13 +96,13 @@ impl Signal {
     }
 
     /// Tells a participant to go, and takes everything of it out.
-    pub(super) fn farewell(&mut self, peer: PeerId, farewell: Farewell) {
+    pub(in crate::signal) fn farewell(&mut self, peer: PeerId, farewell: Farewell) {
         self.send(peer, farewell.message());
         self.depart(peer, farewell.reason);
     }
 
     /// Takes a participant out: its media, its websocket, its place with the others.
-    fn depart(&mut self, peer: PeerId, reason: DisconnectReason) {
+    pub(in crate::signal) fn depart(&mut self, peer: PeerId, reason: DisconnectReason) {
         self.tracks_off(peer);
         self.room.remove_peer(peer);
         let Some(mut participant) = self.participants.remove(&peer) else { return };

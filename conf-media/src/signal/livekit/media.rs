@@ -11,7 +11,7 @@ use crate::time::Now;
 
 impl Signal {
     /// A report about somebody who left meanwhile is no error.
-    pub(super) fn media(&mut self, now: Now, event: &Event) -> Result<(), Refusal> {
+    pub(in crate::signal) fn media(&mut self, now: Now, event: &Event) -> Result<(), Refusal> {
         if let crate::command::Subject::Peer(peer) = event.subject()
             && !self.participants.contains_key(&peer)
         {
@@ -21,6 +21,7 @@ impl Signal {
             Event::Connected { peer, .. } => {
                 let participant = self.participant(*peer)?;
                 participant.profile.state = State::Active;
+                participant.path_found();
                 let identity = participant.profile.identity.clone();
                 self.announce(*peer, false);
                 self.fact(Fact::Connected { identity });
@@ -34,9 +35,7 @@ impl Signal {
             Event::Reconnected { peer } => {
                 let participant = self.participant(*peer)?;
                 participant.transport.lost = false;
-                if participant.connection.is_some() {
-                    participant.gone_at = None;
-                }
+                participant.path_found();
             }
             Event::Failed { peer, .. } => {
                 self.lose(*peer, Farewell::MEDIA_FAILURE);
@@ -44,7 +43,8 @@ impl Signal {
             Event::Level { track, level, speaking } => {
                 self.level(now, *track, *level, *speaking);
             }
-            Event::TrackLive { .. } | Event::Heard { .. } => {}
+            Event::Heard { track, heard } => self.heard(*track, *heard),
+            Event::TrackLive { .. } => {}
         }
         Ok(())
     }

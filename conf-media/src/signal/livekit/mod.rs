@@ -14,25 +14,19 @@
 //! engine's reports, [`info`] describes people and tracks. Written from the published protobufs
 //! and the observed behaviour of the client SDKs.
 
-mod info;
+pub(super) mod info;
 mod join;
 mod join_request;
-mod leave;
+pub(super) mod leave;
 mod media;
 mod negotiate;
-mod participant;
 mod publish;
-mod random;
-mod resume;
+pub(super) mod resume;
 mod speakers;
 mod subscribe;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub mod token;
-mod types;
-
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
 
 use bytes::Bytes;
 use livekit_protocol as proto;
@@ -40,102 +34,24 @@ use prost::Message as _;
 use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
 
+use super::participant::{self, MESSAGES_PER_SECOND};
+use super::types;
+use crate::command::PeerId;
+use crate::time::Now;
 pub use join_request::{JoinRequestError, parse_join_request};
-pub use types::{
+
+pub use super::Signal;
+pub use super::types::{
     ConnectionId, Fact, Identity, Input, Join, Output, Refusal, SignalConfig, Source, TrackState,
 };
 
-use self::participant::{MESSAGES_PER_SECOND, Participant};
-use self::random::Random;
-use crate::command::{PeerId, RoomId};
-use crate::room::Room;
-use crate::time::Now;
-
-/// The signalling of one meeting.
-pub struct Signal {
-    config: SignalConfig,
-    random: Random,
-    room: Room,
-    participants: BTreeMap<PeerId, Participant>,
-    connections: BTreeMap<ConnectionId, PeerId>,
-    outputs: VecDeque<Output>,
-    /// The last version that a participant's description got.
-    version: u32,
-    /// When the meeting began, in milliseconds, from the first join on.
-    created: Option<jiff::Timestamp>,
-    /// When changed loudness is told.
-    speakers_at: Option<Instant>,
-    ended: bool,
-}
-
 impl Signal {
-    /// A meeting without participants.
-    #[must_use]
-    pub fn new(config: SignalConfig) -> Self {
-        Self {
-            random: Random::new(&config.seed),
-            room: Room::new(RoomId(config.room_number)),
-            config,
-            participants: BTreeMap::new(),
-            connections: BTreeMap::new(),
-            outputs: VecDeque::new(),
-            version: 0,
-            created: None,
-            speakers_at: None,
-            ended: false,
-        }
-    }
-
-    /// Takes what happened.
-    ///
-    /// # Errors
-    /// A [`Refusal`]: the client was told, nothing else changed.
-    pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<(), Refusal> {
-        let done = match input {
-            Input::Join(join) => self.join(now, join),
-            Input::Message { connection, bytes } => self.message(now, connection, bytes),
-            Input::Closed { connection } => self.closed(now, connection),
-            Input::Media(event) => self.media(now, &event),
-            Input::SetGrants { identity, grants } => self.set_grants(now, &identity, grants),
-            Input::Mute { identity, source } => self.server_mute(&identity, source),
-            Input::Remove { identity } => self.remove(&identity),
-            Input::End => self.end(),
-        };
-        self.drain_room();
-        done
-    }
-
-    /// Time passed.
-    pub fn handle_timeout(&mut self, now: Now) {
-        self.give_up(now);
-        self.refresh_tokens(now);
-        self.tell_speakers(now);
-        self.drain_room();
-    }
-
-    /// What to do next; call until `None`.
-    pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    /// When to call [`Self::handle_timeout`]; `None` when nothing waits.
-    #[must_use]
-    pub fn timeout(&self) -> Option<Instant> {
-        let participants = self.participants.values();
-        let deadlines = participants.flat_map(|participant| {
-            let refresh = participant.connection.map(|_| participant.refresh_at);
-            [participant.gone_at, refresh]
-        });
-        deadlines.flatten().chain(self.speakers_at).min()
-    }
-
-    /// How many participants are joined, those within their grace included.
-    #[must_use]
-    pub fn participants(&self) -> usize {
-        self.participants.len()
-    }
-
-    fn message(&mut self, now: Now, connection: ConnectionId, bytes: &[u8]) -> Result<(), Refusal> {
+    pub(super) fn message(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+        bytes: &[u8],
+    ) -> Result<(), Refusal> {
         let peer = *self.connections.get(&connection).ok_or(Refusal::UnknownConnection)?;
         let done = self.read(now, peer, bytes);
         if let Err(refusal) = &done {
@@ -217,16 +133,6 @@ impl Signal {
         self.send(peer, Response::RequestResponse(response));
     }
 
-    fn participant(&mut self, peer: PeerId) -> Result<&mut Participant, Refusal> {
-        self.participants.get_mut(&peer).ok_or(Refusal::UnknownParticipant)
-    }
-
-    fn peer_of(&self, identity: &Identity) -> Option<PeerId> {
-        let mut participants = self.participants.values();
-        let found = participants.find(|known| known.profile.identity == *identity);
-        found.map(|participant| participant.peer)
-    }
-
     /// Sends to a participant, if its websocket is there; what the engine must do goes first.
     fn send(&mut self, peer: PeerId, message: Response) {
         let connection = self.participants.get(&peer).and_then(|known| known.connection);
@@ -243,7 +149,7 @@ impl Signal {
     }
 
     /// Describes a participant anew to everybody else, and to itself where `to_self`.
-    fn announce(&mut self, peer: PeerId, to_self: bool) {
+    pub(super) fn announce(&mut self, peer: PeerId, to_self: bool) {
         self.version = self.version.wrapping_add(1);
         let version = self.version;
         let Some(participant) = self.participants.get_mut(&peer) else { return };
@@ -257,25 +163,6 @@ impl Signal {
                 self.send(other, update.clone());
             }
         }
-    }
-
-    fn fact(&mut self, fact: Fact) {
-        self.outputs.push_back(Output::Fact(fact));
-    }
-
-    fn drain_room(&mut self) {
-        while let Some(command) = self.room.poll() {
-            self.outputs.push_back(Output::Command(command));
-        }
-    }
-}
-
-impl std::fmt::Debug for Signal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Signal")
-            .field("participants", &self.participants.len())
-            .field("outputs", &self.outputs.len())
-            .finish_non_exhaustive()
     }
 }
 

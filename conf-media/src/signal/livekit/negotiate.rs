@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
 
-use super::participant::{Binding, Participant, Published, Slot, Used};
+use super::participant::{Binding, Door, Participant, Published, Slot, Used};
 use super::subscribe::Wanted;
 use super::types::{Fact, Refusal, TrackState};
 use super::{Signal, info};
@@ -33,7 +33,12 @@ impl Signal {
     }
 
     /// Answers an offer, and tells engine, others and meeting what it changed.
-    pub(super) fn answer(&mut self, peer: PeerId, id: u32, offer: &Offer) -> Result<(), Refusal> {
+    pub(in crate::signal) fn answer(
+        &mut self,
+        peer: PeerId,
+        id: u32,
+        offer: &Offer,
+    ) -> Result<(), Refusal> {
         self.participant(peer)?;
         self.room.expect(peer, offer.fingerprint).map_err(|error| match error {
             RoomError::FingerprintChanged => Refusal::FingerprintChanged,
@@ -212,9 +217,14 @@ impl Signal {
         });
         let mid_to_track_id: HashMap<String, String> = sending.collect();
         self.participant(peer)?.transport.version += 1;
-        let r#type = "answer".to_owned();
-        let answer = proto::SessionDescription { r#type, sdp, id, mid_to_track_id };
-        self.send(peer, Response::Answer(answer));
+        match self.participant(peer)?.door {
+            Door::Whip => self.whip_answer(peer, sdp),
+            Door::LiveKit => {
+                let r#type = "answer".to_owned();
+                let answer = proto::SessionDescription { r#type, sdp, id, mid_to_track_id };
+                self.send(peer, Response::Answer(answer));
+            }
+        }
         Ok(())
     }
 

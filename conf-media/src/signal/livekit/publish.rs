@@ -35,7 +35,7 @@ impl Signal {
         Ok(())
     }
 
-    fn announced_track(
+    pub(in crate::signal) fn announced_track(
         &mut self,
         peer: PeerId,
         id: TrackId,
@@ -60,7 +60,7 @@ impl Signal {
         }
         let info = info::announced(id, request);
         let cid = request.cid.clone();
-        let track = Published { id, cid, kind, source, mid: None, info: info.clone() };
+        let track = Published { id, cid, kind, source, mid: None, heard: true, info: info.clone() };
         participant.tracks.push(track);
         Ok(info)
     }
@@ -85,7 +85,7 @@ impl Signal {
     }
 
     /// The meeting mutes a participant.
-    pub(super) fn server_mute(
+    pub(in crate::signal) fn server_mute(
         &mut self,
         identity: &Identity,
         source: Source,
@@ -161,7 +161,7 @@ impl Signal {
 
     /// The meeting gives other rights: what is no longer allowed ends. Shown or hidden is settled
     /// when somebody joins.
-    pub(super) fn set_grants(
+    pub(in crate::signal) fn set_grants(
         &mut self,
         now: Now,
         identity: &Identity,

@@ -18,7 +18,11 @@ use crate::time::Now;
 
 impl Signal {
     /// One that we closed ourselves is not known any more, which is no error.
-    pub(super) fn closed(&mut self, now: Now, connection: ConnectionId) -> Result<(), Refusal> {
+    pub(in crate::signal) fn closed(
+        &mut self,
+        now: Now,
+        connection: ConnectionId,
+    ) -> Result<(), Refusal> {
         let Some(peer) = self.connections.remove(&connection) else { return Ok(()) };
         let participant = self.participant(peer)?;
         participant.connection = None;
@@ -81,7 +85,7 @@ impl Signal {
         Ok(())
     }
 
-    pub(super) fn refresh_tokens(&mut self, now: Now) {
+    pub(in crate::signal) fn refresh_tokens(&mut self, now: Now) {
         let mut due = Vec::new();
         for participant in self.participants.values_mut() {
             if participant.connection.is_some() && participant.refresh_at <= now.mono {
@@ -96,6 +100,6 @@ impl Signal {
 }
 
 /// How long a participant stays without its websocket or its media.
-pub(super) const GRACE: Duration = Duration::from_secs(30);
+pub(in crate::signal) const GRACE: Duration = Duration::from_secs(30);
 /// The most track sids of one message that are looked at.
 pub(super) const MAX_SIDS: usize = 1024;

@@ -45,12 +45,13 @@ impl Signal {
         let Some(participant) = self.participants.get_mut(&peer) else { return };
         let before = std::mem::replace(&mut participant.speaker.speaking, speaking);
         if before != speaking {
+            self.players.outdated();
             let identity = participant.profile.identity.clone();
             self.fact(Fact::Speaking { identity, speaking });
         }
     }
 
-    pub(super) fn tell_speakers(&mut self, now: Now) {
+    pub(in crate::signal) fn tell_speakers(&mut self, now: Now) {
         if self.speakers_at.is_none_or(|at| at > now.mono) {
             return;
         }

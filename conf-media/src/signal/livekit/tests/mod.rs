@@ -23,26 +23,32 @@ use crate::command::{Command, Event, Fingerprint, PeerId, TrackId};
 use crate::srtp::Profile;
 use crate::time::Now;
 
-pub(super) const JOIN: &str = include_str!("../../../../tests/sdp/chromium_join.sdp");
-pub(super) const MICROPHONE: &str = include_str!("../../../../tests/sdp/chromium_microphone.sdp");
-pub(super) const CAMERA: &str = include_str!("../../../../tests/sdp/chromium_camera.sdp");
-pub(super) const SCREEN: &str = include_str!("../../../../tests/sdp/chromium_screen.sdp");
-pub(super) const CAMERA_OFF: &str = include_str!("../../../../tests/sdp/chromium_camera_off.sdp");
-pub(super) const RESTART: &str = include_str!("../../../../tests/sdp/chromium_ice_restart.sdp");
+pub(in crate::signal) const JOIN: &str = include_str!("../../../../tests/sdp/chromium_join.sdp");
+pub(in crate::signal) const MICROPHONE: &str =
+    include_str!("../../../../tests/sdp/chromium_microphone.sdp");
+pub(in crate::signal) const CAMERA: &str =
+    include_str!("../../../../tests/sdp/chromium_camera.sdp");
+pub(in crate::signal) const SCREEN: &str =
+    include_str!("../../../../tests/sdp/chromium_screen.sdp");
+pub(in crate::signal) const CAMERA_OFF: &str =
+    include_str!("../../../../tests/sdp/chromium_camera_off.sdp");
+pub(in crate::signal) const RESTART: &str =
+    include_str!("../../../../tests/sdp/chromium_ice_restart.sdp");
 
 /// One meeting, and all that came out of its machine.
-pub(super) struct Meeting {
-    pub(super) signal: Signal,
-    pub(super) now: Now,
+pub(in crate::signal) struct Meeting {
+    pub(in crate::signal) signal: Signal,
+    pub(in crate::signal) now: Now,
     sent: Vec<(u64, Response)>,
-    pub(super) closed: Vec<u64>,
-    pub(super) commands: Vec<Command>,
-    pub(super) facts: Vec<Fact>,
+    pub(in crate::signal) closed: Vec<u64>,
+    pub(in crate::signal) commands: Vec<Command>,
+    pub(in crate::signal) facts: Vec<Fact>,
+    pub(in crate::signal) answers: Vec<(PeerId, String)>,
 }
 
 impl Meeting {
     #[expect(clippy::disallowed_methods, reason = "any instant will do as the first")]
-    pub(super) fn new() -> Self {
+    pub(in crate::signal) fn new() -> Self {
         let now = Now { mono: Instant::now(), wall: "2026-11-24T10:00:00Z".parse().unwrap() };
         let config = SignalConfig {
             candidates: vec!["127.0.0.1:7882".parse().unwrap()],
@@ -50,15 +56,16 @@ impl Meeting {
             token: Issuer::new("key", "secret"),
             room_name: "code".into(),
             room_number: 7,
+            players: 3,
             seed: [1; 32],
         };
         let signal = Signal::new(config);
-        let (sent, closed, commands, facts) = Default::default();
-        Self { signal, now, sent, closed, commands, facts }
+        let (sent, closed, commands, facts, answers) = Default::default();
+        Self { signal, now, sent, closed, commands, facts, answers }
     }
 
     /// A meeting with participants 1 to `count`, whose media flows, and an empty log.
-    pub(super) fn with(count: u64) -> Self {
+    pub(in crate::signal) fn with(count: u64) -> Self {
         let mut meeting = Self::new();
         for number in 1..=count {
             meeting.join(number);
@@ -68,38 +75,38 @@ impl Meeting {
         meeting
     }
 
-    pub(super) fn input(&mut self, input: Input<'_>) -> Result<(), Refusal> {
+    pub(in crate::signal) fn input(&mut self, input: Input<'_>) -> Result<(), Refusal> {
         let done = self.signal.handle(self.now, input);
         self.drain();
         done
     }
 
     /// Participant `number` over connection `number` with the first offer of Chromium.
-    pub(super) fn join(&mut self, number: u64) {
+    pub(in crate::signal) fn join(&mut self, number: u64) {
         self.try_join(join(number)).unwrap();
     }
 
-    pub(super) fn try_join(&mut self, join: Join) -> Result<(), Refusal> {
+    pub(in crate::signal) fn try_join(&mut self, join: Join) -> Result<(), Refusal> {
         self.input(Input::Join(join))
     }
 
-    pub(super) fn connected(&mut self, number: u64) {
+    pub(in crate::signal) fn connected(&mut self, number: u64) {
         let (peer, profile) = (PeerId(number), Profile::AeadAes128Gcm);
         self.input(Input::Media(Event::Connected { peer, profile })).unwrap();
     }
 
-    pub(super) fn say(&mut self, number: u64, request: Request) -> Result<(), Refusal> {
+    pub(in crate::signal) fn say(&mut self, number: u64, request: Request) -> Result<(), Refusal> {
         let bytes = proto::SignalRequest { message: Some(request) }.encode_to_vec();
         self.input(Input::Message { connection: ConnectionId(number), bytes: &bytes })
     }
 
-    pub(super) fn offer(&mut self, number: u64, id: u32, sdp: &str) {
+    pub(in crate::signal) fn offer(&mut self, number: u64, id: u32, sdp: &str) {
         let offer = proto::SessionDescription { sdp: sdp.into(), id, ..Default::default() };
         self.say(number, Request::Offer(offer)).unwrap();
     }
 
     /// Announces a track; gives its sid.
-    pub(super) fn announce(&mut self, number: u64, source: Source, cid: &str) -> String {
+    pub(in crate::signal) fn announce(&mut self, number: u64, source: Source, cid: &str) -> String {
         self.say(number, Request::AddTrack(add_track(source, cid))).unwrap();
         let published = self.last(number, |message| match message {
             Response::TrackPublished(published) => Some(published.clone()),
@@ -110,7 +117,7 @@ impl Meeting {
     }
 
     /// Microphone and camera of participant `number`, in one offer each; gives their sids.
-    pub(super) fn publish(&mut self, number: u64) -> (String, String) {
+    pub(in crate::signal) fn publish(&mut self, number: u64) -> (String, String) {
         let microphone = self.announce(number, Source::Microphone, "m");
         self.offer(number, 2, MICROPHONE);
         let camera = self.announce(number, Source::Camera, "c");
@@ -118,7 +125,7 @@ impl Meeting {
         (microphone, camera)
     }
 
-    pub(super) fn wait(&mut self, seconds: u64) {
+    pub(in crate::signal) fn wait(&mut self, seconds: u64) {
         let end = self.now.later(Duration::from_secs(seconds));
         while let Some(at) = self.signal.timeout().filter(|at| *at <= end.mono) {
             self.now = self.now.later(at.saturating_duration_since(self.now.mono));
@@ -129,18 +136,22 @@ impl Meeting {
     }
 
     /// All that `number` received so far, in order.
-    pub(super) fn received(&self, number: u64) -> Vec<&Response> {
+    pub(in crate::signal) fn received(&self, number: u64) -> Vec<&Response> {
         let to = self.sent.iter().filter(|(connection, _)| *connection == number);
         to.map(|(_, message)| message).collect()
     }
 
     /// The last message of a kind that `number` received.
-    pub(super) fn last<T>(&self, number: u64, find: impl Fn(&Response) -> Option<T>) -> T {
+    pub(in crate::signal) fn last<T>(
+        &self,
+        number: u64,
+        find: impl Fn(&Response) -> Option<T>,
+    ) -> T {
         let found = self.received(number).into_iter().rev().find_map(find);
         found.unwrap_or_else(|| panic!("{number} received {:?}", self.received(number)))
     }
 
-    pub(super) fn answer(&self, number: u64) -> proto::SessionDescription {
+    pub(in crate::signal) fn answer(&self, number: u64) -> proto::SessionDescription {
         self.last(number, |message| match message {
             Response::Answer(answer) => Some(answer.clone()),
             _ => None,
@@ -148,7 +159,7 @@ impl Meeting {
     }
 
     /// What `number` was last told about participant `about`.
-    pub(super) fn info(&self, number: u64, about: u64) -> proto::ParticipantInfo {
+    pub(in crate::signal) fn info(&self, number: u64, about: u64) -> proto::ParticipantInfo {
         self.last(number, |message| match message {
             Response::Update(update) => {
                 let mut infos = update.participants.iter();
@@ -158,14 +169,14 @@ impl Meeting {
         })
     }
 
-    pub(super) fn farewell(&self, number: u64) -> proto::LeaveRequest {
+    pub(in crate::signal) fn farewell(&self, number: u64) -> proto::LeaveRequest {
         self.last(number, |message| match message {
             Response::Leave(leave) => Some(leave.clone()),
             _ => None,
         })
     }
 
-    pub(super) fn requirements(&self, number: u64) -> Vec<(u32, u32)> {
+    pub(in crate::signal) fn requirements(&self, number: u64) -> Vec<(u32, u32)> {
         let received = self.received(number).into_iter();
         received
             .filter_map(|message| match message {
@@ -177,14 +188,14 @@ impl Meeting {
             .collect()
     }
 
-    pub(super) fn refusal(&self, number: u64) -> proto::RequestResponse {
+    pub(in crate::signal) fn refusal(&self, number: u64) -> proto::RequestResponse {
         self.last(number, |message| match message {
             Response::RequestResponse(response) => Some(response.clone()),
             _ => None,
         })
     }
 
-    pub(super) fn forget(&mut self) {
+    pub(in crate::signal) fn forget(&mut self) {
         self.sent.clear();
         self.closed.clear();
         self.commands.clear();
@@ -199,6 +210,7 @@ impl Meeting {
                     self.sent.push((connection.0, response.message.unwrap()));
                 }
                 Output::Close { connection } => self.closed.push(connection.0),
+                Output::Answer { peer, sdp } => self.answers.push((peer, sdp)),
                 Output::Command(command) => self.commands.push(command),
                 Output::Fact(fact) => self.facts.push(fact),
             }
@@ -206,11 +218,11 @@ impl Meeting {
     }
 }
 
-pub(super) fn identity(number: u64) -> Identity {
+pub(in crate::signal) fn identity(number: u64) -> Identity {
     Identity::new(format!("p-{number:016x}"))
 }
 
-pub(super) fn join(number: u64) -> Join {
+pub(in crate::signal) fn join(number: u64) -> Join {
     let offer = proto::SessionDescription {
         r#type: "offer".into(),
         sdp: JOIN.into(),
@@ -236,7 +248,7 @@ pub(super) fn join(number: u64) -> Join {
 }
 
 /// Participant `number` comes back over `connection`.
-pub(super) fn resume(number: u64, connection: u64) -> Join {
+pub(in crate::signal) fn resume(number: u64, connection: u64) -> Join {
     let mut join = join(number);
     join.connection = ConnectionId(connection);
     join.peer = PeerId(connection);
@@ -248,7 +260,7 @@ pub(super) fn resume(number: u64, connection: u64) -> Join {
     join
 }
 
-pub(super) fn add_track(source: Source, cid: &str) -> proto::AddTrackRequest {
+pub(in crate::signal) fn add_track(source: Source, cid: &str) -> proto::AddTrackRequest {
     let audio = matches!(source, Source::Microphone | Source::ScreenShareAudio);
     let kind = if audio { proto::TrackType::Audio } else { proto::TrackType::Video };
     proto::AddTrackRequest {
@@ -259,10 +271,10 @@ pub(super) fn add_track(source: Source, cid: &str) -> proto::AddTrackRequest {
     }
 }
 
-pub(super) fn track_of(sid: &str) -> TrackId {
+pub(in crate::signal) fn track_of(sid: &str) -> TrackId {
     TrackId(u64::from_str_radix(sid.strip_prefix("TR_").unwrap(), 16).unwrap())
 }
 
-pub(super) fn track_fact(number: u64, source: Source, state: TrackState) -> Fact {
+pub(in crate::signal) fn track_fact(number: u64, source: Source, state: TrackState) -> Fact {
     Fact::Track { identity: identity(number), source, state }
 }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 
-use super::token::{Grants, Issuer};
+use super::livekit::token::{Grants, Issuer};
+use super::whip::{Play, Publish};
 use crate::command::{Command, Event, Fingerprint, PeerId};
 
 /// One websocket of a client.
@@ -95,6 +96,8 @@ pub struct SignalConfig {
     pub room_name: String,
     /// The number behind `RM_`, and what the engine knows the room by.
     pub room_number: u64,
+    /// The most players at the same time.
+    pub players: usize,
     /// 256 random bits: ICE passwords and stream numbers are derived from them.
     pub seed: [u8; 32],
 }
@@ -122,6 +125,15 @@ pub enum Input<'a> {
         /// Which one.
         connection: ConnectionId,
     },
+    /// A WHIP client offers what it publishes. Answered with [`Output::Answer`].
+    Publish(Box<Publish>),
+    /// A WHEP client offers to receive. Answered with [`Output::Answer`].
+    Play(Box<Play>),
+    /// A WHIP or WHEP client goes.
+    HangUp {
+        /// Its media connection.
+        peer: PeerId,
+    },
     /// The media engine reports.
     Media(Event),
     /// The meeting gives a participant other rights.
@@ -141,6 +153,11 @@ pub enum Input<'a> {
     /// The meeting removes a participant.
     Remove {
         /// Who.
+        identity: Identity,
+    },
+    /// The meeting ends the players of somebody who may no longer listen.
+    EndPlayers {
+        /// Whose.
         identity: Identity,
     },
     /// The meeting ended: everybody leaves.
@@ -163,7 +180,7 @@ pub struct Join {
     pub metadata: String,
     /// The integrator's pairs about it, from its token; others get to see them.
     pub attributes: BTreeMap<String, String>,
-    /// From the URL, see [`super::parse_join_request`].
+    /// From the URL, see [`super::livekit::parse_join_request`].
     pub request: Box<proto::JoinRequest>,
     /// The id of its media connection, random; unused when it resumes.
     pub peer: PeerId,
@@ -193,6 +210,13 @@ pub enum Output {
         /// Which one.
         connection: ConnectionId,
     },
+    /// The answer to a WHIP or WHEP client.
+    Answer {
+        /// Its media connection.
+        peer: PeerId,
+        /// A session description.
+        sdp: String,
+    },
     /// For the media engine.
     Command(Command),
     /// For the meeting.
@@ -206,6 +230,7 @@ impl fmt::Debug for Output {
                 write!(f, "Send({connection:?}, {} bytes)", bytes.len())
             }
             Self::Close { connection } => write!(f, "Close({connection:?})"),
+            Self::Answer { peer, sdp } => write!(f, "Answer({peer:?}, {} bytes)", sdp.len()),
             Self::Command(command) => write!(f, "Command({command:?})"),
             Self::Fact(fact) => write!(f, "Fact({fact:?})"),
         }
@@ -233,6 +258,11 @@ pub enum Fact {
         source: Source,
         /// Into what.
         state: TrackState,
+    },
+    /// There are more or fewer players.
+    Players {
+        /// How many.
+        count: usize,
     },
     /// Began or stopped to speak.
     Speaking {
@@ -310,6 +340,21 @@ pub enum Refusal {
         /// How many it may have.
         limit: usize,
     },
+    /// A WHIP client's offer sends nothing that is forwarded.
+    #[error("no media section of the offer sends Opus, VP8, VP9, H.264 or AV1")]
+    NothingSent,
+    /// A WHEP client's offer receives nothing.
+    #[error("no media section of the offer receives Opus, VP8, VP9, H.264 or AV1")]
+    NothingReceived,
+    /// As many players as a meeting takes.
+    #[error("the meeting has as many players as it takes ({limit})")]
+    TooManyPlayers {
+        /// How many it takes.
+        limit: usize,
+    },
+    /// A WHIP or WHEP session that is not there (any more).
+    #[error("there is no such session")]
+    UnknownSession,
     /// A client wants to resume a session that is not there (any more); it was told to join anew.
     #[error("there is no session to resume")]
     NothingToResume,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use livekit_protocol as proto;
 
-use super::token::{Claims, Grants};
+use super::livekit::token::{Claims, Grants};
 use super::types::{ConnectionId, Identity, Join, Source};
 use crate::command::{Kind, Label, PeerId, Subscription, TrackId};
 use crate::ice::Credentials;
@@ -15,6 +15,7 @@ use crate::ice::Credentials;
 pub(super) struct Participant {
     pub(super) peer: PeerId,
     pub(super) profile: Profile,
+    pub(super) door: Door,
     /// `None` while the websocket is away.
     pub(super) connection: Option<ConnectionId>,
     /// When it is given up: its websocket or its media is away.
@@ -27,6 +28,15 @@ pub(super) struct Participant {
     pub(super) transport: Transport,
     pub(super) wishes: Wishes,
     pub(super) speaker: Speaker,
+}
+
+/// How it came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// It has a websocket.
+    LiveKit,
+    /// It has said by HTTP what it publishes, and lives as long as its media.
+    Whip,
 }
 
 /// What others get to see of it.
@@ -53,6 +63,8 @@ pub(super) struct Published {
     pub(super) source: Source,
     /// The section that carries it; `None` until an offer has one.
     pub(super) mid: Option<Label>,
+    /// Among the loudest microphones of the room.
+    pub(super) heard: bool,
     pub(super) info: proto::TrackInfo,
 }
 
@@ -134,10 +146,9 @@ pub(super) struct Speaker {
     pub(super) told: Option<(f32, bool)>,
 }
 
-impl Participant {
-    pub(super) fn new(join: &Join, transport: Transport, now: crate::time::Now) -> Self {
+impl Profile {
+    pub(super) fn of(join: &Join, now: crate::time::Now) -> Self {
         let request = &join.request;
-        let settings = request.connection_settings.as_ref();
         let mut metadata = &join.metadata;
         let mut attributes: HashMap<_, _> = join.attributes.clone().into_iter().collect();
         // What a client says of itself counts only where its token allows it.
@@ -146,30 +157,51 @@ impl Participant {
             attributes.extend(request.participant_attributes.clone());
         }
         Self {
-            peer: join.peer,
-            profile: Profile {
-                identity: join.identity.clone(),
-                sid: format!("PA_{:016x}", join.sid_number),
-                name: join.name.clone(),
-                metadata: metadata.clone(),
-                attributes,
-                grants: join.grants.clone(),
-                client: request.client_info.clone().unwrap_or_default(),
-                joined: now.wall,
-                state: proto::participant_info::State::Joined,
-                version: 0,
-            },
-            connection: Some(join.connection),
+            identity: join.identity.clone(),
+            sid: sid(join.sid_number),
+            name: join.name.clone(),
+            metadata: metadata.clone(),
+            attributes,
+            grants: join.grants.clone(),
+            client: request.client_info.clone().unwrap_or_default(),
+            joined: now.wall,
+            state: proto::participant_info::State::Joined,
+            version: 0,
+        }
+    }
+}
+
+/// Native clients abort on another prefix.
+pub(super) fn sid(number: u64) -> String {
+    format!("PA_{number:016x}")
+}
+
+impl Participant {
+    pub(super) fn new(
+        peer: PeerId,
+        profile: Profile,
+        transport: Transport,
+        now: crate::time::Now,
+    ) -> Self {
+        Self {
+            peer,
+            profile,
+            door: Door::LiveKit,
+            connection: None,
             gone_at: None,
             refresh_at: now.mono + REFRESH,
             bucket: Bucket::new(now.mono),
             tracks: Vec::new(),
             transport,
-            wishes: Wishes {
-                auto: settings.is_none_or(|settings| settings.auto_subscribe),
-                ..Wishes::default()
-            },
+            wishes: Wishes::default(),
             speaker: Speaker::default(),
+        }
+    }
+
+    /// Its media flows, so it stays, unless it is its websocket that is away.
+    pub(super) fn path_found(&mut self) {
+        if self.door == Door::Whip || self.connection.is_some() {
+            self.gone_at = None;
         }
     }
 
