@@ -16,16 +16,17 @@ use serde::{Deserialize, Serialize};
 use crate::id::{MeetingId, ParticipantId};
 use crate::limits::Limits;
 use crate::meeting::{
-    Admit, ChatMessage, ChatSent, Deny, MeetingEnded, Mute, MutedBy, OptionsChanged, Participant,
-    ParticipantChanged, ParticipantJoined, ParticipantLeft, RaiseHand, Refusal, Remove, SendChat,
-    SetLobby, SetRole, WaitReason, Waiting, WaitingAdded, WaitingRemoved,
+    Admit, ChatMessage, ChatSent, Deny, ListenersChanged, MeetingEnded, Mute, MutedBy,
+    OptionsChanged, Participant, ParticipantChanged, ParticipantJoined, ParticipantLeft, RaiseHand,
+    Refusal, Remove, SendChat, SetLobby, SetRole, WaitReason, Waiting, WaitingAdded,
+    WaitingRemoved,
 };
 use crate::role::Action;
 use crate::room::{RoomCode, RoomOptions};
 use crate::secret::Secret;
 
 /// Version of this protocol; a client of another one is sent away with `goodbye`.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What a client sends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -186,6 +187,8 @@ pub struct Snapshot {
     pub participants: Vec<Participant>,
     /// Who waits, longest first; only moderators are told.
     pub waiting: Vec<Waiting>,
+    /// How many listen without being participants.
+    pub listeners: usize,
     /// What was written, oldest first.
     pub chat: Vec<Arc<ChatMessage>>,
 }
@@ -247,6 +250,8 @@ pub enum Event {
     WaitingAdded(WaitingAdded),
     /// Somebody waits no more; only moderators are told.
     WaitingRemoved(WaitingRemoved),
+    /// There are more or fewer who listen without being participants.
+    ListenersChanged(ListenersChanged),
     /// The options of the meeting are others now.
     OptionsChanged(OptionsChanged),
     /// The meeting is over.

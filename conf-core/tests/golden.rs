@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use conf_core::meeting::{
-    Admit, Camera, ChatMessage, ChatSent, Deny, EndReason, LeftReason, MeetingEnded, Microphone,
-    Mute, MutedBy, OptionsChanged, Participant, ParticipantChanged, ParticipantJoined,
-    ParticipantLeft, Presence, RaiseHand, Remove, SendChat, SetLobby, SetRole, WaitReason, Waiting,
-    WaitingAdded, WaitingRemoved,
+    Admit, Camera, ChatMessage, ChatSent, Deny, EndReason, LeftReason, ListenersChanged,
+    MeetingEnded, Microphone, Mute, MutedBy, OptionsChanged, Participant, ParticipantChanged,
+    ParticipantJoined, ParticipantLeft, Presence, RaiseHand, Remove, SendChat, SetLobby, SetRole,
+    WaitReason, Waiting, WaitingAdded, WaitingRemoved,
 };
 use conf_core::wire::{
     ClientMessage, Command, Event, Goodbye, Hello, MeetingInfo, Request, ServerMessage, Snapshot,
@@ -208,6 +208,7 @@ fn events() -> [Event; 9] {
         Event::WaitingAdded(WaitingAdded { waiting: carol() }),
         Event::WaitingRemoved(WaitingRemoved { id: carol().id }),
         Event::OptionsChanged(OptionsChanged { options: options() }),
+        Event::ListenersChanged(ListenersChanged { listeners: 2 }),
     ]
 }
 
@@ -244,6 +245,7 @@ fn snapshot() -> Snapshot {
         limits: WireLimits::from(&Limits::default()),
         participants: vec![ada()],
         waiting: vec![carol()],
+        listeners: 1,
         chat: vec![Arc::new(chat_message())],
     }
 }

@@ -26,7 +26,7 @@ pub fn all() -> Vec<Entry> {
     entries
 }
 
-const OURS: [(Place, Holds); 20] = [
+const OURS: [(Place, Holds); 21] = [
     (Place::directory("acme"), CERTIFICATE),
     (Place::file("acme/*"), CERTIFICATE),
     (Place::cookie(COOKIE), held(&ACCOUNT_SESSION)),
@@ -34,6 +34,7 @@ const OURS: [(Place, Holds); 20] = [
     (Place::browser(BrowserStorage::Local, "conf.name"), held(&BROWSER_NAME)),
     (Place::browser(BrowserStorage::Local, "conf.preferences"), held(&BROWSER_PREFERENCES)),
     (Place::memory("meeting: participants"), held(&SESSION_NAME)),
+    (Place::memory("meeting: identities of players"), held(&SESSION_NAME)),
     (Place::memory("meeting: chat"), held(&SESSION_CHAT)),
     (Place::memory("meeting: lobby"), held(&SESSION_WAITING)),
     (Place::memory("meeting: secrets of participants"), held(&SESSION_SECRET)),

@@ -137,6 +137,7 @@ impl Task {
             }
             Mail::Detach { connection } => self.detach(connection),
             Mail::Admit { claims, enter, answer } => {
+                let enter = enter.then_some(Via::Token);
                 drop(answer.send(self.admit(&claims, enter).map(|_| ())));
             }
             Mail::Offer { offer, answer } => self.offer(*offer, answer),
@@ -198,7 +199,11 @@ impl Task {
 
     /// A participant of the web client must be in already; whoever has an API token may come in
     /// with `enter`, unless they were put out.
-    fn admit(&mut self, claims: &Claims, enter: bool) -> Result<ParticipantId, Refusal> {
+    fn admit(
+        &mut self,
+        claims: &Claims,
+        enter: Option<Via>,
+    ) -> Result<ParticipantId, Refusal> {
         let meeting = &self.parts.meeting;
         if let Ok(id) = claims.identity.reveal().parse::<ParticipantId>() {
             return match meeting.visitor(id) {
@@ -217,15 +222,13 @@ impl Task {
         {
             return Ok(id);
         }
-        if !enter {
-            return Err(Refusal::ParticipantUnknown);
-        }
+        let via = enter.ok_or(Refusal::ParticipantUnknown)?;
         let name = if claims.name.trim().is_empty() {
             claims.identity.reveal().to_owned()
         } else {
             claims.name.clone()
         };
-        let joined = self.join(Pii::new(name), Via::Token, Standing::Guest)?;
+        let joined = self.join(Pii::new(name), via, Standing::Guest)?;
         self.identities.add(claims.identity.clone(), joined.participant);
         Ok(joined.participant)
     }
@@ -233,7 +236,7 @@ impl Task {
     fn open_signal(&mut self, signal: OpenSignal) -> Result<(), Refusal> {
         let OpenSignal { connection, claims, request, outbox } = signal;
         // They were let in before the websocket opened.
-        let id = self.admit(&claims, false)?;
+        let id = self.admit(&claims, None)?;
         let participant = self.parts.meeting.participant(id);
         let participant = participant.ok_or(Refusal::ParticipantUnknown)?;
         let join = livekit::Join {

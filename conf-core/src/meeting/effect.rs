@@ -185,6 +185,7 @@ impl Meeting {
             waiting,
             limits: WireLimits::from(&self.config.limits),
             participants: self.roster.participants().cloned().collect(),
+            listeners: self.listeners.told(),
             chat: self.chat.history(),
         }
     }

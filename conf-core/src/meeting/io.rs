@@ -40,6 +40,8 @@ pub enum Via {
     Web,
     /// With an access token of the API, over media signalling only.
     Token,
+    /// With an access token of the API, as a tool that publishes and hears nothing from us.
+    Tool,
 }
 
 /// Who ends a meeting from outside.
@@ -119,6 +121,11 @@ pub enum Input {
     },
     /// The media side reports. Refused as unknown: that participant has gone meanwhile.
     Media(Fact),
+    /// So many listen without being participants.
+    Listeners {
+        /// How many.
+        count: usize,
+    },
     /// The options of the room were changed by whoever owns it.
     SetOptions(RoomOptions),
     /// The meeting is ended from outside.

@@ -201,7 +201,7 @@ impl Meeting {
 impl Meeting {
     /// Why somebody who comes now waits; `None`: they come straight in.
     pub(super) fn must_wait(&self, newcomer: &Newcomer) -> Option<WaitReason> {
-        if newcomer.via == Via::Token || self.leads(newcomer) {
+        if newcomer.via != Via::Web || self.leads(newcomer) {
             return None;
         }
         self.wait_reason()

@@ -109,7 +109,9 @@ pub(super) fn start_muted(member: &mut Member, options: RoomOptions, fact: Fact)
     if state == TrackState::Off || std::mem::replace(&mut member.has_spoken, true) {
         return None;
     }
-    let wanted = options.mute_on_start && member.participant.role == Role::Viewer;
+    // A tool could not unmute itself again.
+    let able = member.via != Via::Tool;
+    let wanted = able && options.mute_on_start && member.participant.role == Role::Viewer;
     (wanted && state == TrackState::On).then_some(Order::Mute { participant, source })
 }
 
@@ -120,7 +122,7 @@ pub(super) fn note(member: &mut Member, fact: Fact, grace_ends: Instant) -> Effe
         Fact::Connected { .. } => member.media = true,
         Fact::Away { .. } => member.media = false,
         Fact::Gone { participant } => {
-            if member.via == Via::Token {
+            if member.via != Via::Web {
                 return Effect::Depart { who: participant, reason: LeftReason::Left };
             }
             member.media = false;

@@ -13,6 +13,7 @@ mod effect;
 mod enter;
 mod hand;
 mod io;
+mod listeners;
 mod lobby;
 mod media;
 mod moderation;
@@ -31,6 +32,7 @@ pub use chat::{ChatMessage, ChatSent, SendChat};
 pub use enter::Standing;
 pub use hand::RaiseHand;
 pub use io::{EndBy, EndReason, Input, MeetingConfig, MeetingEnded, Output, Policy, Via};
+pub use listeners::ListenersChanged;
 pub use lobby::{
     Admit, Deny, OptionsChanged, SetLobby, WaitReason, Waiting, WaitingAdded, WaitingRemoved,
 };
@@ -50,6 +52,7 @@ use crate::wire::{Command, Goodbye, ServerMessage};
 use chat::Chat;
 use effect::Effect;
 use enter::{Newcomer, TurnedAway};
+use listeners::Listeners;
 use lobby::Queue;
 use roster::Roster;
 
@@ -65,6 +68,7 @@ pub struct Meeting {
     chat: Chat,
     turned_away: TurnedAway,
     speaker: Option<ParticipantId>,
+    listeners: Listeners,
     /// When the longest duration is reached.
     longest: Option<Instant>,
     /// When an empty meeting ends; `None` while somebody is here or waits.
@@ -94,6 +98,7 @@ impl Meeting {
             chat: Chat::default(),
             turned_away: TurnedAway::default(),
             speaker: None,
+            listeners: Listeners::default(),
             longest: now.mono.checked_add(config.limits.max_duration),
             empty_until: Some(now.mono + config.limits.grace),
             ended: None,
@@ -132,6 +137,11 @@ impl Meeting {
                 self.command(now, connection, request, &command)
             }
             Input::Media(fact) => self.media(now, fact),
+            Input::Listeners { count } => {
+                let told = self.listeners.set(count, now.mono);
+                told.into_iter().for_each(|event| self.broadcast(event));
+                Ok(())
+            }
             Input::SetOptions(options) => {
                 self.apply(Effect::Options(options), now);
                 Ok(())
@@ -158,6 +168,8 @@ impl Meeting {
         for who in self.queue.due(now.mono) {
             self.dismiss(who, Goodbye::Unknown, now.mono);
         }
+        let told = self.listeners.handle_timeout(now.mono);
+        told.into_iter().for_each(|event| self.broadcast(event));
         self.settle_lobby(now);
         if self.empty_until.is_some_and(|at| at <= now.mono) {
             self.end(EndReason::Empty);
@@ -175,7 +187,7 @@ impl Meeting {
         if self.ended.is_some() {
             return None;
         }
-        let people = [self.roster.timeout(), self.queue.timeout()];
+        let people = [self.roster.timeout(), self.queue.timeout(), self.listeners.timeout()];
         [self.longest, self.empty_until].into_iter().chain(people).flatten().min()
     }
 

@@ -1,6 +1,6 @@
 //! Offers of WHIP and WHEP: who may publish or play, and the way of the answer.
 
-use conf_core::meeting::Fact;
+use conf_core::meeting::{Fact, Via};
 use conf_core::{ParticipantId, Refusal};
 use conf_media::command::PeerId;
 use conf_media::signal::livekit::token::Claims;
@@ -35,7 +35,7 @@ impl Task {
         let Offer { mut claims, peer, sdp, to } = offer;
         match to {
             Purpose::Publish => {
-                let id = self.admit(&claims, true)?;
+                let id = self.admit(&claims, Some(Via::Tool))?;
                 let participant = self.parts.meeting.participant(id);
                 let participant = participant.ok_or(Refusal::ParticipantUnknown)?;
                 claims.name.clone_from(participant.name.reveal());
@@ -57,7 +57,7 @@ impl Task {
     /// coming in, unless they were put out.
     fn may_listen(&mut self, claims: &Claims) -> Result<(), Refusal> {
         if is_participant(&claims.identity) {
-            return self.admit(claims, false).map(|_| ());
+            return self.admit(claims, None).map(|_| ());
         }
         if self.identities.is_removed(&claims.identity) {
             return Err(Refusal::Removed);
@@ -79,6 +79,8 @@ impl Task {
     pub(super) fn count_players(&mut self, count: usize) {
         let before = std::mem::replace(&mut self.players, count);
         adjust(&self.parts.metrics.players, before, count);
+        // Refused only if it has ended.
+        let _over = self.parts.meeting.handle(clock::core(), conf_core::Input::Listeners { count });
     }
 
     pub(super) fn hang_up(&mut self, peer: PeerId) -> Result<(), livekit::Refusal> {

@@ -5,6 +5,7 @@
 pub mod browser;
 pub mod program;
 pub mod tls;
+pub mod tool;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -112,3 +112,20 @@ fn a_second_connection_replaces_the_first() {
     assert_eq!(scene.meeting.participant(id(2)).unwrap().presence, Presence::Connected);
     assert_eq!(scene.attach_as(1, 22, None), Err(Refusal::ConnectionTaken));
 }
+
+#[test]
+fn nobody_listens_unseen() {
+    let mut scene = scene().people(1..=2);
+    scene.outputs();
+    scene.meeting.handle(scene.now, Input::Listeners { count: 3 }).unwrap();
+    let changed = Event::ListenersChanged(ListenersChanged { listeners: 3 });
+    let told = scene.told(2);
+    let [ServerMessage::Event { event, .. }] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(**event, changed, "viewers too");
+    let count = scene.meeting.count();
+    scene.meeting.handle(scene.now, Input::Listeners { count: 0 }).unwrap();
+    assert_eq!((scene.told(1), scene.meeting.snapshot(id(1)).listeners), (vec![], 3));
+    scene.wait(SECOND);
+    assert_eq!((scene.told(1).len(), scene.meeting.snapshot(id(1)).listeners), (1, 0));
+    assert_eq!(scene.meeting.count(), count);
+}

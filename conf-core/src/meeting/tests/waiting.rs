@@ -427,3 +427,12 @@ fn viewers_are_muted_at_their_first_microphone_and_then_speak_as_they_like() {
     assert_eq!(orders(3, TrackState::Muted), []);
     assert_eq!(orders(3, TrackState::On), []);
 }
+
+#[test]
+fn a_tool_that_could_not_unmute_itself_is_not_muted_at_its_start() {
+    let mut scene = owned(RoomOptions { mute_on_start: true, ..RoomOptions::default() });
+    scene.join_as(2, Standing::Guest, Via::Tool).unwrap();
+    scene.outputs();
+    scene.track(2, Source::Microphone, TrackState::On);
+    assert!(!scene.outputs().iter().any(|output| matches!(output, Output::Media(_))));
+}

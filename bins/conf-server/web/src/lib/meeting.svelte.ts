@@ -27,6 +27,8 @@ export class Meeting {
   ready = $state(false);
   people = new SvelteMap<string, Participant>();
   chat = $state.raw<ChatMessage[]>([]);
+  /** How many listen without being participants. */
+  listeners = $state(0);
   startedAt = $state<Date>();
   limits = $state.raw({ participants: 50, chat_chars: 2_000, name_chars: 60 });
   /** The last chat message that was on screen. */
@@ -162,6 +164,7 @@ export class Meeting {
     for (const id of this.people.keys()) if (!present.has(id)) this.people.delete(id);
     for (const participant of snapshot.participants) this.people.set(participant.id, participant);
     this.chat = snapshot.chat;
+    this.listeners = snapshot.listeners;
     this.startedAt = new Date(snapshot.meeting.started_at);
     this.limits = { ...this.limits, ...snapshot.limits };
     this.door.read(snapshot.meeting.options, snapshot.waiting);
@@ -190,6 +193,9 @@ export class Meeting {
       case 'muted_by':
         notices.toast(t('toast_muted_by', { name: this.people.get(event.participant)?.name ?? t('people_moderator') }));
         return notices.alert(t('live_muted'));
+      case 'listeners_changed':
+        this.listeners = event.listeners;
+        return;
       case 'waiting_added':
       case 'waiting_removed':
       case 'options_changed':

@@ -2,7 +2,7 @@
 // To write it anew: UPDATE=1 cargo test -p conf-core --features ts
 
 /** Version of the protocol that `hello` carries. */
-export const VERSION = 2;
+export const VERSION = 3;
 
 /**
  * What a role may allow.
@@ -84,7 +84,7 @@ export type EndReason = "moderator" | "empty" | "operator" | "too_long";
 /**
  * What happened in a meeting.
  */
-export type Event = { "type": "participant_joined" } & ParticipantJoined | { "type": "participant_changed" } & ParticipantChanged | { "type": "participant_left" } & ParticipantLeft | { "type": "chat" } & ChatSent | { "type": "muted_by" } & MutedBy | { "type": "waiting_added" } & WaitingAdded | { "type": "waiting_removed" } & WaitingRemoved | { "type": "options_changed" } & OptionsChanged | { "type": "meeting_ended" } & MeetingEnded;
+export type Event = { "type": "participant_joined" } & ParticipantJoined | { "type": "participant_changed" } & ParticipantChanged | { "type": "participant_left" } & ParticipantLeft | { "type": "chat" } & ChatSent | { "type": "muted_by" } & MutedBy | { "type": "waiting_added" } & WaitingAdded | { "type": "waiting_removed" } & WaitingRemoved | { "type": "listeners_changed" } & ListenersChanged | { "type": "options_changed" } & OptionsChanged | { "type": "meeting_ended" } & MeetingEnded;
 
 /**
  * Why the connection ends.
@@ -141,6 +141,15 @@ name_chars: number,
  * Chat messages the meeting remembers.
  */
 chat_history: number, };
+
+/**
+ * There are more or fewer who listen without being participants.
+ */
+export type ListenersChanged = {
+/**
+ * How many.
+ */
+listeners: number, };
 
 /**
  * Whether those who come wait until a moderator lets them in.
@@ -474,6 +483,10 @@ participants: Array<Participant>,
  * Who waits, longest first; only moderators are told.
  */
 waiting: Array<Waiting>,
+/**
+ * How many listen without being participants.
+ */
+listeners: number,
 /**
  * What was written, oldest first.
  */

@@ -1,20 +1,12 @@
 // An unmodified livekit-client on a page of its own, with a token of the operator's API key.
-import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { expect, test } from './fixtures'
 import { browserWithTone } from './person'
-import { API, type Server } from './server'
+import { type Server } from './server'
+import { token } from './token'
 
 const bundle = readFileSync(new URL('../../node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url))
-
-function token(identity: string, room: string, claims: object = {}): string {
-  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const now = Math.floor(Date.now() / 1000)
-  const body = { iss: API.key, sub: identity, name: identity, nbf: now - 5, exp: now + 600, video: { roomJoin: true, room }, ...claims }
-  const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(body)}`
-  return `${text}.${createHmac('sha256', API.secret).update(text).digest('base64url')}`
-}
 
 /** A page of another origin that has nothing but the client library. */
 async function foreignPage(port: number) {
