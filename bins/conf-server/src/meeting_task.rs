@@ -199,11 +199,7 @@ impl Task {
 
     /// A participant of the web client must be in already; whoever has an API token may come in
     /// with `enter`, unless they were put out.
-    fn admit(
-        &mut self,
-        claims: &Claims,
-        enter: Option<Via>,
-    ) -> Result<ParticipantId, Refusal> {
+    fn admit(&mut self, claims: &Claims, enter: Option<Via>) -> Result<ParticipantId, Refusal> {
         let meeting = &self.parts.meeting;
         if let Ok(id) = claims.identity.reveal().parse::<ParticipantId>() {
             return match meeting.visitor(id) {

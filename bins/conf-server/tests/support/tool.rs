@@ -145,12 +145,11 @@ impl Tool {
                     self.socket.send(bytes).await.unwrap();
                 }
                 dimpl::Output::KeyingMaterial(material, profile) => {
-                    assert_eq!(
-                        profile,
-                        dimpl::SrtpProfile::AEAD_AES_256_GCM,
-                        "chosen when offered"
-                    );
-                    let profile = Profile::AeadAes256Gcm;
+                    let profile = match profile {
+                        dimpl::SrtpProfile::AEAD_AES_256_GCM => Profile::AeadAes256Gcm,
+                        dimpl::SrtpProfile::AEAD_AES_128_GCM => Profile::AeadAes128Gcm,
+                        other => panic!("{other:?} although GCM was offered"),
+                    };
                     let keys = Keys::from_exporter(profile, &material, false).unwrap();
                     let sealer = Sealer::new(profile, &keys.local).unwrap();
                     self.keys = Some((sealer, Opener::new(profile, &keys.remote).unwrap()));
