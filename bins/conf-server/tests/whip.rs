@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use conf_media::signal::livekit::token::Grants;
 use support::tool::{Tool, ask, until_heard};
-use support::{exchange, join_request, open, sign, start, start_with, token};
+use support::{Socket, exchange, join_request, open, sign, start, start_with, token};
 
 const MICROPHONE: &[(&str, &str, u32)] = &[("audio", "sendonly", 7)];
 const ONE_OF_EACH: &[(&str, &str, u32)] = &[("audio", "recvonly", 0), ("video", "recvonly", 0)];
@@ -46,6 +46,12 @@ async fn what_one_tool_publishes_another_plays_in_slots_that_stay() {
     running.server.stop().await;
 }
 
+/// Waits until somebody's microphone is this.
+async fn microphone(socket: &mut Socket, state: &str) {
+    while socket.until("participant_changed").await["event"]["participant"]["microphone"] != state {
+    }
+}
+
 #[tokio::test]
 async fn a_tool_is_a_participant_whom_moderators_see_mute_and_remove() {
     let running = start().await;
@@ -58,8 +64,7 @@ async fn a_tool_is_a_participant_whom_moderators_see_mute_and_remove() {
     publisher.enter(at, &path, &camera, &offer).await;
     let joined = ada_socket.until("participant_joined").await;
     assert_eq!(joined["event"]["participant"]["name"], "camera");
-    let on = ada_socket.until("participant_changed").await;
-    assert_eq!(on["event"]["participant"]["microphone"], "on", "{on}");
+    microphone(&mut ada_socket, "on").await;
     let mut player = Tool::new().await;
     let one = format!("/whep/{}/camera", running.code);
     let listen = player.offer(ONE_OF_EACH);
@@ -67,12 +72,7 @@ async fn a_tool_is_a_participant_whom_moderators_see_mute_and_remove() {
     until_heard(&mut publisher, 7, &mut player, b"sound").await;
     let id = joined["event"]["participant"]["id"].clone();
     ada_socket.command(1, serde_json::json!({ "type": "mute", "participant": id })).await;
-    loop {
-        let changed = ada_socket.until("participant_changed").await;
-        if changed["event"]["participant"]["microphone"] == "muted" {
-            break;
-        }
-    }
+    microphone(&mut ada_socket, "muted").await;
     while player.receive(Duration::from_millis(300)).await.is_some() {}
     publisher.send(7, 1_000, b"sound").await;
     assert_eq!(player.receive(Duration::from_millis(300)).await, None);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use conf_media::command::Fingerprint;
-use conf_media::rtp::header::Header;
-use conf_media::rtp::{self, Class};
+
+use conf_media::rtp::{self, Class, Header};
 use conf_media::srtp::{Keys, Opener, Profile, Sealer};
 use conf_media::stun::{self, IntegrityKey, Role, TransactionId, Writer};
 use tokio::net::UdpSocket;
