@@ -11,8 +11,10 @@ pub(super) struct Window(Value);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Figure(pub(super) &'static str);
 
-/// CPU µs of the server a packet that arrived.
-pub(super) const COST: Figure = Figure("/server/cpu_us_per_packet");
+/// CPU µs of the server a packet that arrived, as the scheduler counts them; where it does not, in
+/// ticks of 10 ms.
+pub(super) const COST: Figure = Figure("/server/schedstat_us_per_packet");
+const COST_IN_TICKS: Figure = Figure("/server/cpu_us_per_packet");
 pub(super) const SUBSCRIBERS: Figure = Figure("/subscribers");
 pub(super) const RATE: Figure = Figure("/packets_per_second");
 pub(super) const CORE: Figure = Figure("/server/core_percent");
@@ -40,7 +42,8 @@ impl Window {
     }
 
     pub(super) fn get(&self, figure: Figure) -> Option<f64> {
-        self.0.pointer(figure.0)?.as_f64()
+        let number = |figure: Figure| self.0.pointer(figure.0)?.as_f64();
+        number(figure).or_else(|| number(COST_IN_TICKS).filter(|_| figure == COST))
     }
 
     pub(super) fn json(&self) -> &Value {
@@ -113,6 +116,9 @@ mod tests {
         let windows = Window::all(report).unwrap();
         assert_eq!(windows[0].get(COST), Some(1.5));
         assert_eq!(windows[0].get(LATENCY_MEDIAN), None);
+        let both = r#"{"windows":[{"server":{"cpu_us_per_packet":1.5,
+            "schedstat_us_per_packet":1.42}}]}"#;
+        assert_eq!(Window::all(both).unwrap()[0].get(COST), Some(1.42));
         assert!(Window::all("{}").is_err());
         assert!(Window::all("no").is_err());
     }

@@ -195,8 +195,8 @@ pub(super) fn csv(results: &Results) -> String {
 }
 
 const LEGEND: &str = "
-CPU: user and system time of the server process, divided by the packets that arrived at the
-subscribers; median of the rounds, with the least and the most. Ratios are taken within a round; the
+CPU: user and system time of the server process (/proc/PID/task/*/schedstat), divided by the packets
+that arrived at the subscribers; median of the rounds, with the least and the most. Ratios are taken within a round; the
 column shows their median. On loopback the receivers' input path runs inside the sender's system
 call and is charged to every server alike. The floor receives and opens each published packet once,
 and copies, seals and sends it to each subscriber in the runs in which our server sends: nothing
