@@ -16,7 +16,8 @@ use anyhow::{Context as _, Result};
 use conf_media::egress::TxBatch;
 use conf_media::ingress::RxBatch;
 use conf_media::net::batch;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 use socket2::Socket;
 
 use fanout::Fanout;
@@ -115,9 +116,8 @@ fn forward(socket: &Socket, inbox: &Receiver<Request>) {
 /// Until a datagram comes or what waits is due.
 fn wait(socket: &Socket, timer: Option<Instant>) {
     let timeout = timer.map_or(IDLE, |at| at.saturating_duration_since(batch::now().mono));
-    let millis = u16::try_from(timeout.as_micros().div_ceil(1_000)).unwrap_or(u16::MAX);
     let mut ready = [PollFd::new(socket.as_fd(), PollFlags::POLLIN)];
-    let _ = poll(&mut ready, PollTimeout::from(millis));
+    let _ = ppoll(&mut ready, Some(TimeSpec::from(timeout)), None);
 }
 
 /// How often the thread looks for requests when nothing comes in.

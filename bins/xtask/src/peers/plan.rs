@@ -145,11 +145,11 @@ pub(super) const CASES: &[Case] = &[
     Case {
         id: "ramp-janus",
         label: "1 video → as many as it takes",
-        load: &["ramp", "--steps", "200,250,300,350,400"],
+        load: &["ramp", "--steps", "100,200,250,300,350,400"],
         systems: &[&JANUS_CM],
         most_rounds: 1,
         overhead: Duration::from_secs(20),
-        steps: 5,
+        steps: 6,
     },
     Case {
         id: "ramp",
