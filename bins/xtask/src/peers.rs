@@ -39,11 +39,12 @@ const NAMESPACE: &str = "ip link set lo up && exec \"$@\"";
 /// A window is measured again until it is quiet, so often at most.
 const TRIES: usize = 5;
 /// Programs that are needed, and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("cc", "gcc"),
     ("ip", "iproute2"),
     ("unshare", "util-linux"),
     ("setsid", "util-linux"),
+    ("setpriv", "util-linux"),
     ("taskset", "util-linux"),
     ("kill", "procps"),
 ];

@@ -22,9 +22,10 @@ pub(super) const KEY: &str = "peers";
 pub(super) const SECRET: &str = "only-within-one-measurement-on-loopback";
 
 /// Raises the priority of this session's group (plain `nice` does nothing across sessions where
-/// the kernel groups by session), takes all descriptors it may have, pins, and becomes the program.
-const BECOME: &str = "echo -20 2>/dev/null >/proc/self/autogroup; \
-    ulimit -n \"$(ulimit -Hn)\"; exec taskset -c \"$0\" \"$@\"";
+/// the kernel groups by session), takes all descriptors it may have, pins, and becomes the program,
+/// which dies with xtask: a session of its own hears no Ctrl-C.
+const BECOME: &str = "echo -20 2>/dev/null >/proc/self/autogroup; ulimit -n \"$(ulimit -Hn)\"; \
+    exec setpriv --pdeathsig KILL taskset -c \"$0\" \"$@\"";
 
 /// A running server; ends with this value.
 #[derive(Debug)]
