@@ -165,6 +165,14 @@ macro_rules! counters {
         }
 
         impl Counters {
+            /// Adds the numbers of another shard.
+            pub fn add(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+                for (count, other) in self.drops.iter_mut().zip(&other.drops) {
+                    *count += other;
+                }
+            }
+
             /// Name and value of every total but the drops, for the metrics page.
             pub fn totals(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name),)*].into_iter()
@@ -208,6 +216,8 @@ counters! {
     relayed_in,
     /// Datagrams of peers of other shards that were handed over to these.
     handed_over,
+    /// Panics in shards that were caught; each ended at most one peer.
+    panics,
     /// Panics in handshakes that were caught; each ended one peer.
     handshake_panics,
     /// Peers now.
@@ -247,6 +257,9 @@ mod tests {
         mirror.store(&counters);
         assert_eq!(mirror.load(), counters);
         assert_eq!(mirror.load().dropped(DropReason::Late), 1);
+        let mut sum = mirror.load();
+        sum.add(&counters);
+        assert_eq!((sum.packets_in, sum.dropped(DropReason::Late)), (14, 2));
     }
 
     #[test]

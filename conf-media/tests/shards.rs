@@ -14,6 +14,7 @@ use std::time::Duration;
 use common::{clock, opus};
 use conf_media::command::{Command, Event, TrackId};
 use conf_media::director::ShardIndex;
+use conf_media::ingress::RxBatch;
 use conf_media::rtcp::{self, Packet, write};
 use conf_media::rtp::Header;
 use conf_media::shard::Refusal;
@@ -348,6 +349,54 @@ fn an_address_without_checks_is_handed_over_no_longer() {
     let late = Outgoing { header, extensions: &[], payload: b"nothing" };
     assert!(fleet.send(ada, &late).is_err());
     assert_eq!(fleet.counters(1).handed_over, handed);
+}
+
+#[test]
+fn a_panic_ends_the_peer_that_it_belonged_to_and_no_other() {
+    let (mut fleet, ada, others) = meeting(2);
+    fleet.publish(ada, 2, microphone("0", 5000));
+    let bad = fleet.connect(1);
+    fleet.publish(bad, 3, microphone("0", 5000));
+    for (ssrc, track) in [(700, 2), (500, 3)] {
+        fleet.subscribe(others[1], track, subscription("4", ssrc));
+    }
+    let id = fleet.id(bad);
+    fleet.shards[1].plant_panic(id);
+    let mut batch = RxBatch::new();
+    for (peer, sequence) in [(bad, 1), (bad, 2)] {
+        let from = fleet.remote(peer).address;
+        let datagram = fleet.seal(peer, &opus(5000, sequence, &[]));
+        batch.push(from, &datagram);
+    }
+    let check = fleet.remote(others[1]).check();
+    batch.push(fleet.remote(others[1]).address, &check);
+    let now = fleet.now;
+    fleet.shards[1].handle_batch(now, &mut batch);
+    fleet.settle();
+    assert_eq!((fleet.counters(1).panics, fleet.counters(1).peers), (1, 1));
+    assert!(fleet.answers(others[1]) > 0, "what came behind it in the batch goes on");
+    let failed = |event: &&Event| matches!(event, Event::Failed { peer, .. } if *peer == id);
+    assert_eq!(fleet.events.iter().filter(failed).count(), 1);
+    fleet.send(ada, &opus(5000, 9, &[])).unwrap();
+    assert_eq!(fleet.received(others[1]).len(), 1);
+    let _ = fleet.director.handle(Command::RemovePeer { peer: id });
+}
+
+#[test]
+fn a_panic_over_something_handed_over_ends_its_peer_and_the_ring_goes_on() {
+    let (mut fleet, ada, others) = meeting(2);
+    let mut source = Source::new();
+    source.picture(&mut fleet, ada, true);
+    fleet.move_to(others[0], 1);
+    fleet.check(others[0]).unwrap();
+    let id = fleet.id(others[0]);
+    fleet.shards[0].plant_panic(id);
+    fleet.check(others[0]).unwrap();
+    fleet.move_to(ada, 1);
+    fleet.check(ada).unwrap();
+    source.picture(&mut fleet, ada, false);
+    assert_eq!(fleet.received(others[1]).len(), 6);
+    assert_eq!((fleet.counters(0).panics, fleet.counters(0).peers), (1, 1));
 }
 
 #[test]

@@ -45,6 +45,8 @@ pub struct Config {
     pub media_listen: SocketAddr,
     /// Addresses told to browsers; port 0 stands for that of `media_listen`.
     pub media_advertise: Vec<SocketAddr>,
+    /// How many media threads run; 0: as many as the machine is good for.
+    pub media_shards: usize,
     /// What does the handshakes of media.
     pub media_dtls: Backend,
     /// Keys that other programs mint access tokens with.
@@ -203,6 +205,7 @@ impl Draft {
             open_room: true,
             media_listen: nowhere,
             media_advertise: Vec::new(),
+            media_shards: 0,
             media_dtls: Backend::Dimpl,
             api_keys: Vec::new(),
             metrics_listen: None,

@@ -38,6 +38,7 @@ impl Engine {
         let config = MediaConfig {
             listen: config.media_listen,
             advertise: config.advertised(),
+            shards: config.media_shards,
             dtls: config.media_dtls,
             seed: random::id(),
         };

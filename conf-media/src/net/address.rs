@@ -88,6 +88,7 @@ mod tests {
         let config = MediaConfig {
             listen: "0.0.0.0:0".parse().unwrap(),
             advertise,
+            shards: 1,
             dtls: crate::dtls::Backend::Dimpl,
             seed: 0,
         };

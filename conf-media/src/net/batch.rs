@@ -15,7 +15,9 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrLike, SockaddrStorage, recvmmsg};
+use nix::sys::socket::{
+    MsgFlags, MultiHeaders, SockaddrLike, SockaddrStorage, recvmmsg, setsockopt, sockopt,
+};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{NetError, address, canonical, for_socket};
@@ -32,13 +34,30 @@ pub fn now() -> Now {
 
 /// Opens the UDP port, never blocking, with buffers as large as the system gives.
 pub(super) fn bind(address: SocketAddr) -> Result<Socket, NetError> {
-    open(address).map_err(|cause| NetError::Listen { address, cause })
+    open(address, false).map_err(|cause| NetError::Listen { address, cause })
 }
 
-fn open(address: SocketAddr) -> io::Result<Socket> {
+/// Opens the UDP port with several sockets; the kernel brings all datagrams between two addresses
+/// to the same one (`SO_REUSEPORT`, Linux `socket(7)`).
+pub(super) fn bind_all(address: SocketAddr, count: usize) -> Result<Vec<Socket>, NetError> {
+    // Alone first: a port that another program shares would be shared with it, unnoticed.
+    let only = bind(address)?;
+    if count <= 1 {
+        return Ok(vec![only]);
+    }
+    let address = local_address(&only, address)?;
+    drop(only);
+    let socket = |_| open(address, true).map_err(|cause| NetError::Listen { address, cause });
+    (0..count).map(socket).collect()
+}
+
+fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
+    }
+    if shared {
+        setsockopt(&socket, sockopt::ReusePort, &true)?;
     }
     socket.set_nonblocking(true)?;
     // A keyframe for many subscribers is a burst; the system may give less (net.core.rmem_max).

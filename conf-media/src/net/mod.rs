@@ -1,10 +1,14 @@
 //! The sockets and threads that drive the engine (feature `net`).
 //!
 //! ```text
-//!  UDP ──► net/shard (one pinned thread: batch, Shard) ──► net/worker (a few threads: DTLS, SCTP)
-//!   ▲            │  ▲                                          │
-//!   └────────────┘  └── Command::{SetKeys, SendDatagram} ◄─────┘
+//!  UDP ──► net/shard (a pinned thread and a socket each: batch, Shard) ──► net/worker (DTLS, SCTP)
+//!   ▲         │ ▲  ▲                                                          │
+//!   │         │ │  └── net/route (director) ◄── Command::{SetKeys, …}, Report ─┘
+//!   └─────────┘ └── rings from the other shards
 //! ```
+//!
+//! Media threads take no lock and wait for nobody. Where the system allows it they run before
+//! everything else; control threads make way for them either way.
 //!
 //! [`start`] opens the port and starts the threads; [`Media`] is the handle with which the control
 //! plane speaks to them. Events come through one callback, from whichever thread they arise on.
@@ -16,12 +20,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use crate::command::{Command, Event, Fingerprint};
+use crate::director::ShardIndex;
 use crate::dtls::{Acceptor, Backend, DtlsError};
+use crate::shard::{ShardConfig, link};
 use crate::stats::{Counters, Mirror};
 
 mod address;
 pub mod batch;
 pub mod control;
+mod place;
+mod route;
 mod shard;
 mod worker;
 
@@ -33,6 +41,10 @@ pub struct MediaConfig {
     /// What browsers are told; empty: `listen`, or every address of this machine if that is
     /// `0.0.0.0` or `::`. Port 0 stands for the port that is listened on.
     pub advertise: Vec<SocketAddr>,
+    /// How many media threads, each with a socket of its own on the port; at most
+    /// [`crate::director::MAX_SHARDS`]. 0: one per core that the process may use, and a single one
+    /// where there are two cores or fewer.
+    pub shards: usize,
     /// What does the handshakes.
     pub dtls: Backend,
     /// Random: keys the engine's hash maps.
@@ -89,11 +101,11 @@ pub struct Media {
 }
 
 struct Inner {
-    shard: shard::Handle,
+    route: route::Route,
     workers: worker::Pool,
     candidates: Vec<SocketAddr>,
     acceptor: Acceptor,
-    mirror: Arc<Mirror>,
+    mirrors: Vec<Arc<Mirror>>,
     stop: Arc<AtomicBool>,
     #[expect(clippy::disallowed_types, reason = "taken once, by stop")]
     threads: std::sync::Mutex<Vec<JoinHandle<()>>>,
@@ -111,26 +123,38 @@ pub fn start(
 ) -> Result<Media, NetError> {
     let events: Events = Arc::from(events);
     let acceptor = Acceptor::start(config.dtls)?;
-    let socket = batch::bind(config.listen)?;
-    let candidates = address::candidates(&config, batch::local_address(&socket, config.listen)?)?;
+    let count = place::shards(config.shards);
+    let sockets = batch::bind_all(config.listen, count)?;
+    let local = sockets.first().map(|socket| batch::local_address(socket, config.listen));
+    let candidates = address::candidates(&config, local.transpose()?.unwrap_or(config.listen))?;
     let stop = Arc::new(AtomicBool::new(false));
-    let mirror = Arc::new(Mirror::default());
-    let (handle, commands) = shard::Handle::new()?;
+    let names = (0..count).map(|number| format!("conf-shard-{number}"));
+    let opened = names.map(|name| shard::Handle::new(&name)).collect::<Result<Vec<_>, _>>()?;
+    let (handles, orders): (Vec<_>, Vec<_>) = opened.into_iter().unzip();
+    let route = route::Route::new(handles.clone());
     let mut threads = Vec::new();
-    let workers = worker::Pool::start(&acceptor, &handle, &events, &mut threads)?;
-    let shard = shard::Thread {
-        socket,
-        commands,
-        wake: handle.wake(),
-        workers: workers.clone(),
-        events,
-        mirror: mirror.clone(),
-        stop: stop.clone(),
-    };
-    threads.push(shard.spawn(config.seed)?);
-    tracing::info!(candidates = candidates.len(), "media engine listens");
+    let workers = worker::Pool::start(&acceptor, &route, &events, &mut threads)?;
+    let mirrors: Vec<Arc<Mirror>> = (0..count).map(|_| Arc::default()).collect();
+    let parts = sockets.into_iter().zip(orders).zip(link::mesh(count));
+    let places = place::cores(config.shards, count).into_iter().zip(&mirrors);
+    for ((number, ((socket, orders), links)), (core, mirror)) in (0u8..).zip(parts).zip(places) {
+        let shard = shard::Thread {
+            number: ShardIndex(number),
+            socket,
+            orders,
+            handles: handles.clone(),
+            workers: workers.clone(),
+            events: events.clone(),
+            mirror: mirror.clone(),
+            stop: stop.clone(),
+            core,
+        };
+        let config = ShardConfig { seed: config.seed, ..ShardConfig::default() };
+        threads.push(shard.spawn(config, links)?);
+    }
+    tracing::info!(candidates = candidates.len(), shards = count, "media engine listens");
     let threads = threads.into();
-    let inner = Inner { shard: handle, workers, candidates, acceptor, mirror, stop, threads };
+    let inner = Inner { route, workers, candidates, acceptor, mirrors, stop, threads };
     Ok(Media { inner: Arc::new(inner) })
 }
 
@@ -140,7 +164,13 @@ impl Media {
         if let Some(job) = worker::Job::of(&command) {
             self.inner.workers.send(job); // first, so that the peer's first datagram finds it
         }
-        self.inner.shard.send(command);
+        self.inner.route.send(command);
+    }
+
+    /// How many media threads run.
+    #[must_use]
+    pub fn shards(&self) -> usize {
+        self.inner.mirrors.len()
     }
 
     /// Addresses that browsers are told (ICE host candidates).
@@ -158,7 +188,8 @@ impl Media {
     /// Totals, a few milliseconds old.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let mut counters = self.inner.mirror.load();
+        let mut counters = Counters::default();
+        self.inner.mirrors.iter().for_each(|mirror| counters.add(&mirror.load()));
         counters.handshake_panics = self.inner.acceptor.panics().count();
         counters
     }
@@ -181,7 +212,7 @@ impl Media {
 impl Inner {
     fn ask_to_stop(&self) {
         self.stop.store(true, Ordering::Release);
-        self.shard.wake_up();
+        self.route.wake_all();
         self.workers.stop();
     }
 }

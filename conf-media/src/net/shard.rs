@@ -1,117 +1,139 @@
-//! The media thread: owns the socket and the [`Shard`], and waits for whichever comes first, a
-//! datagram, a command or a timer.
+//! A media thread: owns a socket and a [`Shard`], and waits for whichever comes first, a datagram,
+//! an order, something from another shard, or a timer.
 
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::unistd::Pid;
 use socket2::Socket;
 
-use super::{Events, NetError, batch, worker};
-use crate::command::Command;
+use super::{Events, NetError, batch, place, worker};
+use crate::director::{Order, ShardIndex};
 use crate::egress::TxBatch;
 use crate::ingress::RxBatch;
-use crate::shard::{Input, Output, Shard, ShardConfig};
+use crate::shard::link::Links;
+use crate::shard::{Output, Shard, ShardConfig};
 use crate::stats::Mirror;
 
-/// Brings commands to the media thread and wakes it.
+/// Brings orders to a media thread and wakes it.
 #[derive(Clone)]
 pub(super) struct Handle {
-    commands: Sender<Command>,
+    orders: Sender<Order>,
     wake: Arc<EventFd>,
+    /// The thread waits, or is about to.
+    asleep: Arc<AtomicBool>,
 }
 
 impl Handle {
-    pub(super) fn new() -> Result<(Self, Receiver<Command>), NetError> {
+    pub(super) fn new(name: &str) -> Result<(Self, Receiver<Order>), NetError> {
         let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
         let wake = EventFd::from_flags(flags)
-            .map_err(|errno| NetError::Thread { name: NAME.into(), cause: errno.into() })?;
-        let (commands, receiver) = mpsc::channel();
-        Ok((Self { commands, wake: Arc::new(wake) }, receiver))
+            .map_err(|errno| NetError::Thread { name: name.into(), cause: errno.into() })?;
+        let (orders, receiver) = mpsc::channel();
+        Ok((Self { orders, wake: Arc::new(wake), asleep: Arc::default() }, receiver))
     }
 
-    pub(super) fn send(&self, command: Command) {
-        if self.commands.send(command).is_ok() {
-            self.wake_up();
-        }
+    /// Wake the thread afterwards.
+    pub(super) fn send(&self, order: Order) {
+        let _ = self.orders.send(order); // fails only after the end
     }
 
     pub(super) fn wake_up(&self) {
         let _ = self.wake.write(1); // fails only when it is set already
     }
 
-    pub(super) fn wake(&self) -> Arc<EventFd> {
-        self.wake.clone()
+    /// After something was written into a ring. Either the fence here or the one in
+    /// [`Thread::wait`] is the later one: the thread is seen asleep, or it sees what was written.
+    fn wake_if_asleep(&self) {
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) {
+            self.wake_up();
+        }
     }
 }
 
-/// What the media thread owns.
+/// What a media thread owns.
 pub(super) struct Thread {
+    pub(super) number: ShardIndex,
     pub(super) socket: Socket,
-    pub(super) commands: Receiver<Command>,
-    pub(super) wake: Arc<EventFd>,
+    pub(super) orders: Receiver<Order>,
+    /// Of all shards.
+    pub(super) handles: Vec<Handle>,
     pub(super) workers: worker::Pool,
     pub(super) events: Events,
     pub(super) mirror: Arc<Mirror>,
     pub(super) stop: Arc<AtomicBool>,
+    /// The core it is tied to.
+    pub(super) core: Option<usize>,
 }
 
 impl Thread {
-    pub(super) fn spawn(self, seed: u64) -> Result<JoinHandle<()>, NetError> {
+    pub(super) fn spawn(
+        self,
+        config: ShardConfig,
+        links: Links,
+    ) -> Result<JoinHandle<()>, NetError> {
+        let name = format!("conf-shard-{}", self.number.0);
         Builder::new()
-            .name(NAME.into())
-            .spawn(move || self.run(seed))
-            .map_err(|cause| NetError::Thread { name: NAME.into(), cause })
+            .name(name.clone())
+            .spawn(move || self.run(config, links))
+            .map_err(|cause| NetError::Thread { name, cause })
     }
 
-    fn run(self, seed: u64) {
-        pin();
+    fn run(self, config: ShardConfig, links: Links) {
+        if let Some(core) = self.core {
+            place::pin(core);
+        }
+        place::prefer();
         let dual = self.socket.local_addr().is_ok_and(|address| address.is_ipv6());
         let mut engine = Engine {
-            shard: Shard::new(ShardConfig { seed, ..ShardConfig::default() }),
+            shard: Shard::with_links(config, links),
             received: RxBatch::new(),
             to_send: TxBatch::new(),
             receiver: batch::Receiver::new(),
             sender: batch::Sender::new(dual),
         };
+        let Some(this) = self.handles.get(self.number.at()) else { return };
         while !self.stop.load(Ordering::Acquire) {
-            if let Err(cause) = self.wait(engine.shard.timeout()) {
-                tracing::error!(%cause, "the media thread cannot wait for its socket");
+            if let Err(cause) = self.wait(this, &engine.shard) {
+                tracing::error!(%cause, "a media thread cannot wait for its socket");
                 return;
             }
             // A panic is a bug of ours: what it interrupted is lost, the meetings go on.
-            let turn = std::panic::AssertUnwindSafe(|| self.turn(&mut engine));
+            let turn = std::panic::AssertUnwindSafe(|| self.turn(this, &mut engine));
             if std::panic::catch_unwind(turn).is_err() {
-                tracing::error!("a panic in the media thread was caught");
+                tracing::error!("a panic in a media thread was caught");
             }
         }
     }
 
-    /// Until the socket, a command or a timer has something to do.
-    fn wait(&self, timer: Option<Instant>) -> io::Result<()> {
-        let timeout =
-            timer.map_or(IDLE, |at| at.saturating_duration_since(batch::now().mono).min(IDLE));
-        // Rounded up: waking before the timer is due would only spin.
-        let millis = u16::try_from(timeout.as_micros().div_ceil(1_000)).unwrap_or(u16::MAX);
+    /// Until the socket, an order, another shard or a timer has something to do.
+    fn wait(&self, this: &Handle, shard: &Shard) -> io::Result<()> {
+        let mut millis = due_in(shard.timeout());
+        this.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if shard.has_mail() {
+            millis = 0;
+        }
         let mut ready = [
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.wake.as_fd(), PollFlags::POLLIN),
+            PollFd::new(this.wake.as_fd(), PollFlags::POLLIN),
         ];
-        match poll(&mut ready, PollTimeout::from(millis)) {
+        let woken = poll(&mut ready, PollTimeout::from(millis));
+        this.asleep.store(false, Ordering::Relaxed);
+        match woken {
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
     }
 
-    fn turn(&self, engine: &mut Engine) {
+    fn turn(&self, this: &Handle, engine: &mut Engine) {
         let now = batch::now();
         if let Err(cause) = engine.receiver.receive(&self.socket, &mut engine.received) {
             tracing::debug!(%cause, "receiving failed"); // an ICMP error of some destination
@@ -119,22 +141,23 @@ impl Thread {
         if !engine.received.is_empty() {
             engine.shard.handle_batch(now, &mut engine.received);
         }
-        let _ = self.wake.read();
-        for command in self.commands.try_iter().take(COMMANDS) {
-            if let Err(refusal) = engine.shard.handle(now, Input::Command(command)) {
-                tracing::debug!(%refusal, "a command was refused");
+        let _ = this.wake.read();
+        // What is in the rings may rest on an order that is in the queue already.
+        engine.shard.look_at_links();
+        let mut orders = 0;
+        for order in self.orders.try_iter().take(ORDERS) {
+            orders += 1;
+            if let Err(refusal) = engine.shard.handle_order(now, order) {
+                tracing::debug!(%refusal, "an order was refused");
             }
+        }
+        if orders < ORDERS {
+            engine.shard.handle_links(now);
         }
         if engine.shard.timeout().is_some_and(|at| at <= now.mono) {
             engine.shard.handle_timeout(now);
         }
-        while let Some(output) = engine.shard.poll() {
-            match output {
-                Output::ToControl { peer, bytes } => self.workers.datagram(peer, bytes),
-                Output::Event(event) => (self.events)(event),
-                Output::ToShard { .. } | Output::Report(_) => {} // there is one shard
-            }
-        }
+        self.outputs(&mut engine.shard);
         engine.shard.flush(now, &mut engine.to_send);
         if !engine.to_send.is_empty() {
             let sent = engine.sender.send(&self.socket, &engine.to_send);
@@ -144,6 +167,30 @@ impl Thread {
         }
         self.mirror.store(engine.shard.counters());
     }
+
+    fn outputs(&self, shard: &mut Shard) {
+        while let Some(output) = shard.poll() {
+            match output {
+                Output::ToControl { peer, bytes } => self.workers.datagram(peer, bytes),
+                Output::Event(event) => (self.events)(event),
+                Output::Report(report) => {
+                    self.workers.send(worker::Job::Report(self.number, report));
+                }
+                Output::ToShard { shard } => {
+                    if let Some(handle) = self.handles.get(shard.at()) {
+                        handle.wake_if_asleep();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Milliseconds to wait, rounded up: waking before the timer is due would only spin.
+fn due_in(timer: Option<Instant>) -> u16 {
+    let timeout =
+        timer.map_or(IDLE, |at| at.saturating_duration_since(batch::now().mono).min(IDLE));
+    u16::try_from(timeout.as_micros().div_ceil(1_000)).unwrap_or(u16::MAX)
 }
 
 struct Engine {
@@ -154,22 +201,7 @@ struct Engine {
     sender: batch::Sender,
 }
 
-/// One core of its own, where there are enough; on a small machine the scheduler does better.
-fn pin() {
-    let this = Pid::from_raw(0);
-    let Ok(allowed) = sched_getaffinity(this) else { return };
-    let cores: Vec<usize> =
-        (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect();
-    let (Some(&core), true) = (cores.last(), cores.len() >= ENOUGH_CORES) else { return };
-    let mut set = CpuSet::new();
-    if set.set(core).is_err() || sched_setaffinity(this, &set).is_err() {
-        tracing::debug!(core, "the media thread could not be pinned");
-    }
-}
-
-const NAME: &str = "conf-shard-0";
 /// How often the thread looks around when nothing happens.
 const IDLE: Duration = Duration::from_secs(1);
-/// Commands taken between two batches; the rest waits for the next turn.
-const COMMANDS: usize = 256;
-const ENOUGH_CORES: usize = 4;
+/// Orders taken between two batches; the rest waits for the next turn.
+const ORDERS: usize = 256;

@@ -13,6 +13,7 @@ fn loopback() -> MediaConfig {
     MediaConfig {
         listen: "127.0.0.1:0".parse().unwrap(),
         advertise: Vec::new(),
+        shards: 1,
         dtls: Backend::Dimpl,
         seed: 7,
     }

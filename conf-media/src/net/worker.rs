@@ -14,8 +14,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::control::{Input, Output, Transport};
-use super::{Events, NetError, batch, shard};
+use super::route::Route;
+use super::{Events, NetError, batch, place};
 use crate::command::{Command, Event, Fingerprint, PeerId};
+use crate::director::{Report, ShardIndex};
 use crate::dtls::{Acceptor, Wake};
 
 /// What a worker is asked to do.
@@ -27,6 +29,8 @@ pub(super) enum Job {
     Datagram(PeerId, Bytes),
     /// The peer's handshake, on a thread of its own, has something new.
     Wake(PeerId),
+    /// A shard has something for the director: no media thread waits for its lock.
+    Report(ShardIndex, Report),
     Stop,
 }
 
@@ -49,7 +53,8 @@ impl Job {
             | Self::Expect(peer, _)
             | Self::Remove(peer)
             | Self::Datagram(peer, _)
-            | Self::Wake(peer) => Some(*peer),
+            | Self::Wake(peer)
+            | Self::Report(_, Report::Claimed { peer }) => Some(*peer),
             Self::Stop => None,
         }
     }
@@ -70,7 +75,7 @@ struct Queue {
 impl Pool {
     pub(super) fn start(
         acceptor: &Acceptor,
-        shard: &shard::Handle,
+        route: &Route,
         events: &Events,
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<Self, NetError> {
@@ -81,7 +86,7 @@ impl Pool {
             let worker = Worker {
                 acceptor: acceptor.clone(),
                 jobs: jobs.clone(),
-                shard: shard.clone(),
+                route: route.clone(),
                 events: events.clone(),
                 waiting: waiting.clone(),
                 peers: HashMap::new(),
@@ -131,7 +136,7 @@ struct Worker {
     acceptor: Acceptor,
     /// Its own queue, for handshakes that work elsewhere.
     jobs: Sender<Job>,
-    shard: shard::Handle,
+    route: Route,
     events: Events,
     waiting: Arc<AtomicUsize>,
     peers: HashMap<PeerId, Peer>,
@@ -146,6 +151,7 @@ struct Peer {
 
 impl Worker {
     fn run(mut self, jobs: &Receiver<Job>) {
+        place::defer();
         loop {
             let job = match self.timers.first() {
                 Some((at, _)) => jobs.recv_timeout(at.saturating_duration_since(batch::now().mono)),
@@ -181,6 +187,7 @@ impl Worker {
                 }
                 self.drive(peer, |transport| transport.handle(now, Input::Datagram(&bytes)));
             }
+            Job::Report(from, report) => self.route.report(from, report),
             Job::Stop => {}
         }
     }
@@ -229,10 +236,10 @@ impl Worker {
 
     fn output(&self, peer: PeerId, output: Output) {
         match output {
-            Output::Transmit(datagram) => self.shard.send(Command::SendDatagram { peer, datagram }),
+            Output::Transmit(datagram) => self.route.send(Command::SendDatagram { peer, datagram }),
             Output::Connected(keys) => {
                 let profile = keys.profile;
-                self.shard.send(Command::SetKeys { peer, keys });
+                self.route.send(Command::SetKeys { peer, keys });
                 (self.events)(Event::Connected { peer, profile });
             }
             Output::Failed(reason) => {

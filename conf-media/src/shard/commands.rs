@@ -96,7 +96,7 @@ impl Shard {
         Ok(())
     }
 
-    fn remove_peer(&mut self, id: PeerId) -> Result<(), Refusal> {
+    pub(super) fn remove_peer(&mut self, id: PeerId) -> Result<(), Refusal> {
         let Some(key) = self.peer_ids.remove(&id) else {
             return self.others.forget(id).map(|_| ()).ok_or(Refusal::UnknownPeer);
         };
@@ -394,7 +394,7 @@ impl Shard {
         received.unwrap_or_default().iter().find(of_track).copied().ok_or(Refusal::UnknownTrack)
     }
 
-    fn count(&mut self) {
+    pub(super) fn count(&mut self) {
         let counters = &mut self.out.counters;
         counters.peers = self.peers.len() as u64;
         counters.tracks = self.tracks.len() as u64 - counters.mirrors;

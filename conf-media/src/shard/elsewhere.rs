@@ -101,6 +101,11 @@ impl Others {
         self.addresses.remove(&from);
     }
 
+    /// After a panic: nothing is in work.
+    pub(super) fn settle(&mut self) {
+        self.handed = false;
+    }
+
     fn name(&mut self, peer: PeerId, ufrag: String) {
         let Some(other) = self.peers.get_mut(&peer) else { return };
         if other.ufrags.contains(&ufrag) {

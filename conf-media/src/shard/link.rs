@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -140,6 +141,10 @@ fn has<T>(ring: &Producer<T>, count: usize, matter: Matter) -> bool {
     ring.cached_slots() >= needed || ring.slots() >= needed
 }
 
+/// A note met a bug of ours.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Panicked;
+
 /// The reading end of a ring.
 pub(super) struct Incoming {
     notes: Consumer<Note>,
@@ -150,39 +155,39 @@ pub(super) struct Incoming {
 
 impl Incoming {
     /// Hands the next note that was seen to `take`, with its bytes, where they lie if they lie
-    /// together. `false`: no more.
+    /// together. `None`: no more.
     pub(super) fn next(
         &mut self,
         scratch: &mut [u8; RxBatch::SLOT_BYTES],
         take: impl FnOnce(Note, &mut [u8]),
-    ) -> bool {
-        let Some(left) = self.visible.checked_sub(1) else { return false };
-        self.visible = left;
-        let Ok(note) = self.notes.pop() else { return false };
+    ) -> Option<Result<(), Panicked>> {
+        self.visible = self.visible.checked_sub(1)?;
+        let note = self.notes.pop().ok()?;
         let mut len = [0; LENGTH];
-        if self.bytes.pop_entire_slice(&mut len).is_err() {
-            return false;
-        }
+        self.bytes.pop_entire_slice(&mut len).ok()?;
         let len = usize::from(u16::from_be_bytes(len));
-        let Ok(mut chunk) = self.bytes.read_chunk(len) else { return false };
+        let mut chunk = self.bytes.read_chunk(len).ok()?;
         let (first, second) = chunk.as_mut_slices();
-        if second.is_empty() {
-            take(note, first);
-        } else if let Some(whole) = scratch.get_mut(..len) {
+        let bytes = if second.is_empty() {
+            first
+        } else {
+            let whole = scratch.get_mut(..len)?;
             let (start, end) = whole.split_at_mut(first.len());
             start.copy_from_slice(first);
             end.copy_from_slice(second);
-            take(note, whole);
-        }
+            whole
+        };
+        // Whatever happens, the ring goes on behind this note.
+        let taken = catch_unwind(AssertUnwindSafe(|| take(note, bytes)));
         chunk.commit_all();
-        true
+        Some(taken.map_err(|_| Panicked))
     }
 }
 
 impl Links {
-    /// There is no other shard.
-    pub(super) fn is_alone(&self) -> bool {
-        self.out.is_empty()
+    /// Something has arrived that was not looked at.
+    pub(super) fn has_mail(&self) -> bool {
+        self.incoming.iter().flatten().any(|incoming| !incoming.notes.is_empty())
     }
 
     /// Looks at what has arrived. What came with it in other ways is looked at afterwards, so that
@@ -283,13 +288,14 @@ mod tests {
             assert!(second.take(ShardIndex(0)).is_none(), "not looked yet");
             second.look();
             let mut incoming = second.take(ShardIndex(0)).unwrap();
-            assert!(incoming.next(&mut scratch, |note, read| {
+            let taken = incoming.next(&mut scratch, |note, read| {
                 assert!(
                     matches!(note, Note::KeyframeWanted { track: TrackId(it), .. } if it == round)
                 );
                 assert_eq!(read, bytes);
-            }));
-            assert!(!incoming.next(&mut scratch, |_, _| panic!("only one")));
+            });
+            assert!(matches!(taken, Some(Ok(()))));
+            assert!(incoming.next(&mut scratch, |_, _| unreachable!("only one")).is_none());
             second.put_back(ShardIndex(0), incoming);
         }
     }

@@ -6,6 +6,7 @@
 
 mod commands;
 mod elsewhere;
+mod fault;
 mod feedback;
 pub(crate) mod hash;
 pub mod link;
@@ -24,7 +25,6 @@ use crate::command::{Command, Event, PeerId, TrackId};
 use crate::director::{Order, Report, ShardIndex};
 use crate::egress::TxBatch;
 use crate::forward::{Downstream, Edge};
-use crate::ingress::RxBatch;
 use crate::peer::Peer;
 use crate::slab::{Key, Slab};
 use crate::stats::{Counters, DropReason};
@@ -86,8 +86,8 @@ pub enum Output {
         /// The whole UDP payload.
         bytes: Bytes,
     },
-    /// Something the control plane wants to know. [`Event::Connected`] and [`Event::Failed`] are
-    /// not among them: whoever does the handshake reports those.
+    /// Something the control plane wants to know. [`Event::Connected`] is not
+    /// among them: whoever does the handshake reports it. [`Event::Failed`] is, after a panic.
     Event(Event),
     /// Something waits for another shard: call its [`Shard::look_at_links`] and
     /// [`Shard::handle_links`].
@@ -118,6 +118,9 @@ pub enum Refusal {
     /// The peer has no address to send to.
     #[error("the peer has no validated address")]
     NoAddress,
+    /// Carrying it out met a bug of ours; the peer that it was about is gone.
+    #[error("internal error in the media engine")]
+    Panicked,
     /// The keys do not fit their profile.
     #[error("the keys are unusable")]
     Keys,
@@ -149,6 +152,11 @@ pub struct Shard {
     /// The way to the other shards.
     links: Links,
     out: Outbox,
+    /// Whose input is in work, to know whom a panic belongs to.
+    in_work: Option<Key<Peer>>,
+    /// Whose next input meets a panic.
+    #[cfg(any(test, feature = "test-util"))]
+    planted: Option<Key<Peer>>,
     /// When the timers are looked at next.
     tick: Option<Instant>,
     /// Which edges are looked at in this tick.
@@ -180,6 +188,9 @@ impl Shard {
             others: Others::new(seeded),
             links,
             out: Outbox::new(),
+            in_work: None,
+            #[cfg(any(test, feature = "test-util"))]
+            planted: None,
             tick: None,
             round: 0,
             missing: Vec::with_capacity(512),
@@ -193,6 +204,7 @@ impl Shard {
     pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<(), Refusal> {
         match input {
             Input::Datagram { from, bytes, arrival } => {
+                self.in_work = None;
                 self.out.counters.datagrams_in += 1;
                 self.out.counters.bytes_in += bytes.len() as u64;
                 let taken = self.datagram(now, from, bytes, arrival);
@@ -204,14 +216,6 @@ impl Shard {
             Input::Command(command) => self.command(now, command),
             Input::Order(order) => self.order(now, order),
         }
-    }
-
-    /// Takes all datagrams of a batch, which arrived at `now`, and clears it. Drops are counted.
-    pub fn handle_batch(&mut self, now: Now, batch: &mut RxBatch) {
-        for (from, bytes) in batch.iter_mut() {
-            let _ = self.handle(now, Input::Datagram { from, bytes, arrival: now.mono });
-        }
-        batch.clear();
     }
 
     /// Hands out all datagrams that are to be sent: `batch` is cleared and exchanged with the
@@ -236,6 +240,12 @@ impl Shard {
     pub fn poll(&mut self) -> Option<Output> {
         let written = || self.links.poll_written().map(|shard| Output::ToShard { shard });
         self.out.outputs.pop_front().or_else(written)
+    }
+
+    /// Something has come from other shards that was not looked at.
+    #[must_use]
+    pub fn has_mail(&self) -> bool {
+        self.links.has_mail()
     }
 
     /// Looks at what has come from other shards. Call it before orders are taken, and

@@ -53,6 +53,7 @@ impl Shard {
         open: fn(&mut Opener, &mut [u8]) -> Result<usize, SrtpError>,
     ) -> Result<(Key<Peer>, &'a mut [u8]), DropReason> {
         let key = *self.addresses.get(&from).ok_or(DropReason::UnvalidatedAddress)?;
+        self.work_for(key);
         let peer = self.peers.get_mut(key).ok_or(DropReason::UnvalidatedAddress)?;
         let opener = peer.opener().ok_or(DropReason::NoKeys)?;
         let len = open(opener, bytes).map_err(|_| DropReason::Unopened)?;
@@ -75,6 +76,7 @@ impl Shard {
         if self.is_held(from, key, now.mono) || self.others.is_held(from, now.mono) {
             return Err(DropReason::AddressTaken);
         }
+        self.work_for(key);
         let peer = self.peers.get_mut(key).ok_or(DropReason::UnknownUser)?;
         let answer = Destination { slot: Destination::NO_SLOT, address: from };
         let handled = self.out.plain(answer, |out| peer.agent.handle(now, from, &message, out));

@@ -229,7 +229,15 @@ impl Shard {
         let mut scratch = [0; RxBatch::SLOT_BYTES];
         for shard in (0..self.links.shards()).map(ShardIndex) {
             let Some(mut incoming) = self.links.take(shard) else { continue };
-            while incoming.next(&mut scratch, |note, bytes| self.note(now, shard, note, bytes)) {}
+            loop {
+                self.in_work = None;
+                let note = |note, bytes: &mut [u8]| self.note(now, shard, note, bytes);
+                match incoming.next(&mut scratch, note) {
+                    None => break,
+                    Some(Ok(())) => {}
+                    Some(Err(_)) => self.blame(),
+                }
+            }
             self.links.put_back(shard, incoming);
         }
     }

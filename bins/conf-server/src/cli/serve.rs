@@ -15,11 +15,19 @@ pub(super) fn run(words: Words) -> Outcome {
     forbid_core_dumps();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .on_thread_start(make_way_for_media)
         .build()
         .map_err(|error| Fault::Failed(error.to_string()))?;
     let outcome = runtime.block_on(serve_until_told(config));
     runtime.shutdown_timeout(Duration::from_millis(500));
     outcome
+}
+
+/// A thread of the runtime runs after those that forward media, whatever else it has to do.
+fn make_way_for_media() {
+    if rustix::process::nice(CONTROL_PRIORITY).is_err() {
+        tracing::debug!("a control thread runs at the usual priority");
+    }
 }
 
 /// What people say is in memory only, so memory must not be written to a disk when something
@@ -66,3 +74,6 @@ async fn serve_until_told(config: Config) -> Outcome {
     server.stop().await;
     Ok(ExitCode::SUCCESS)
 }
+
+/// Added to the nice value; as that of the threads that do handshakes.
+const CONTROL_PRIORITY: i32 = 5;

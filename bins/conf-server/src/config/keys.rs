@@ -204,11 +204,11 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         path: "media.shards",
         kind: Kind::Number,
-        default: "1",
-        allowed: "1",
-        purpose: "How many media threads run.",
+        default: "0",
+        allowed: "0 to 16",
+        purpose: "How many media threads run, each with a core of its own where there are enough. 0: one per core that the server may use; a single one on one or two cores.",
         secret: false,
-        set: |_, value| value::number(value, 1, 1).map(|_| ()),
+        set: |draft, value| value::number(value, 0, 16).map(|it| draft.config.media_shards = it),
     },
     Key {
         path: "media.dtls",

@@ -15,20 +15,26 @@ struct Peer {
     client: Client,
 }
 
+/// A socket of a browser, another one each time.
+fn socket(media: &Media) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(media.candidates()[0]).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    socket
+}
+
 impl Peer {
     /// Added at the engine, its address checked.
     fn checked(media: &Media) -> Self {
         let credentials = Credentials { ufrag: "ours".into(), password: PASSWORD.into() };
         media.send(Command::AddPeer { peer: PEER, room: RoomId(1), credentials });
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        socket.connect(media.candidates()[0]).unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
-        let peer = Self { socket, client: Client::new(Instant::now()) };
-        peer.check();
+        let peer = Self { socket: socket(media), client: Client::new(Instant::now()) };
+        peer.check(50);
         peer
     }
 
-    fn check(&self) {
+    /// A check is answered after at most `tries`.
+    fn check(&self, tries: usize) {
         let key = IntegrityKey::new(PASSWORD);
         let mut request = Vec::new();
         Writer::new(&mut request, stun::Class::Request, TransactionId([5; 12]))
@@ -40,7 +46,7 @@ impl Peer {
             .fingerprint();
         let mut buffer = [0; 2_048];
         let own = self.socket.local_addr().unwrap();
-        for _ in 0..50 {
+        for _ in 0..tries {
             self.socket.send(&request).unwrap(); // the peer may not be there yet: ask again
             let Ok(len) = self.socket.recv(&mut buffer) else { continue };
             let answer = stun::parse(&buffer[..len]).unwrap();
@@ -117,5 +123,45 @@ fn a_removed_peer_gets_no_answer_any_more() {
     let mut buffer = [0; 2_048];
     assert!(peer.socket.recv(&mut buffer).is_err());
     assert!(media.counters().datagrams_in > before);
+    media.stop();
+}
+
+/// Several shards, whatever the machine has.
+fn several() -> (Media, mpsc::Receiver<Event>) {
+    let (sender, events) = mpsc::channel();
+    let config = MediaConfig { shards: 4, ..loopback() };
+    let media = start(config, Box::new(move |event| drop(sender.send(event)))).unwrap();
+    assert_eq!(media.shards(), 4);
+    (media, events)
+}
+
+#[test]
+fn on_several_shards_a_peer_connects_wherever_it_arrives_and_its_address_may_change() {
+    let (media, events) = several();
+    let mut peer = Peer::checked(&media);
+    let fingerprint = peer.client.fingerprint;
+    media.send(Command::ExpectFingerprint { peer: PEER, fingerprint });
+    peer.run(|client| client.connected);
+    let connected = events.recv_timeout(Duration::from_secs(5)).unwrap();
+    assert!(matches!(connected, Event::Connected { peer: PEER, .. }), "{connected:?}");
+    // Of 32 new addresses some arrive at each of the shards.
+    for _ in 0..32 {
+        peer.socket = socket(&media);
+        peer.check(50);
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while media.counters().handed_over == 0 {
+        assert!(Instant::now() < deadline, "all 32 arrived at the same shard");
+    }
+    assert_eq!(media.counters().peers, 1);
+    media.stop();
+}
+
+#[test]
+fn on_several_shards_the_port_is_still_refused_to_a_second_engine() {
+    let (media, _events) = several();
+    let listen = media.candidates()[0];
+    let second = MediaConfig { shards: 2, ..MediaConfig { listen, ..loopback() } };
+    assert!(matches!(start(second, Box::new(|_| {})), Err(NetError::Listen { .. })));
     media.stop();
 }

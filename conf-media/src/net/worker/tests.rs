@@ -3,24 +3,26 @@
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use super::super::shard;
 use super::*;
+use crate::director::Order;
 use crate::dtls::client::{Client, fragments, start};
 use crate::dtls::{Backend, Dtls, DtlsError, HANDSHAKE_LIMIT};
 
-fn worker() -> (Worker, Receiver<Command>, Receiver<Event>) {
-    let (shard, commands) = shard::Handle::new().unwrap();
+fn worker() -> (Worker, Receiver<Order>, Receiver<Event>) {
+    let (shard, orders) = shard::Handle::new("shard").unwrap();
     let (sender, events) = mpsc::channel();
     let worker = Worker {
         acceptor: Acceptor::start(Backend::Dimpl).unwrap(),
         jobs: mpsc::channel().0,
-        shard,
+        route: Route::new(vec![shard]),
         events: Arc::new(move |event| drop(sender.send(event))),
         waiting: Arc::new(AtomicUsize::new(0)),
         peers: HashMap::new(),
         timers: BTreeSet::new(),
         half_open: 0,
     };
-    (worker, commands, events)
+    (worker, orders, events)
 }
 
 impl Worker {
@@ -83,8 +85,10 @@ fn keys_go_to_the_shard_once_and_the_event_is_told() {
         }
         for command in commands.try_iter() {
             match command {
-                Command::SendDatagram { datagram, .. } => client.handle(now, &datagram),
-                Command::SetKeys { peer: PeerId(1), .. } => keys += 1,
+                Order::Command(Command::SendDatagram { datagram, .. }) => {
+                    client.handle(now, &datagram)
+                }
+                Order::Command(Command::SetKeys { peer: PeerId(1), .. }) => keys += 1,
                 other => panic!("{other:?}"),
             }
         }
