@@ -134,6 +134,22 @@ impl Meter {
 }
 
 impl Reading {
+    /// Of two readings close to each other the one when less was on its way, with what both have
+    /// seen of latency: at a window's edge a picture in flight would count as lost.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let (mut chosen, other) =
+            if other.on_the_way() < self.on_the_way() { (other, self) } else { (self, other) };
+        chosen.counts.add_distributions(&other.counts);
+        chosen
+    }
+
+    /// Up to a constant: expected and not delivered.
+    fn on_the_way(&self) -> i64 {
+        let totals = &self.counts.totals;
+        totals.expected.wrapping_sub(totals.delivered).cast_signed()
+    }
+
     /// Processor time of all that is neither the server nor this process.
     fn elsewhere(&self) -> Duration {
         let server = self.server.map_or(Duration::ZERO, |usage| usage.busy());

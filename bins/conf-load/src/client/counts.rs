@@ -118,6 +118,11 @@ impl Counts {
     /// Adds those of another thread.
     pub fn add(&mut self, other: &Self) {
         self.totals = self.totals.plus(&other.totals);
+        self.add_distributions(other);
+    }
+
+    /// Adds only the distributions.
+    pub fn add_distributions(&mut self, other: &Self) {
         let _ = self.latency_us.add(&other.latency_us); // the same bounds
         let _ = self.lag_us.add(&other.lag_us);
     }

@@ -286,3 +286,6 @@ fn opened<'a>(
 const REPORTS: Duration = Duration::from_secs(1);
 /// A keyframe that did not come is asked for again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;

@@ -74,3 +74,18 @@ fn percentiles_of_nothing_are_absent() {
     let found = percentiles_of(&times).unwrap();
     assert!((found.p50 - 50.0).abs() < 0.1 && (found.p99 - 99.0).abs() < 0.2, "{found:?}");
 }
+
+#[test]
+fn a_windows_edge_is_where_least_is_on_its_way() {
+    let start = clock::now();
+    let at = |millis, expected, delivered| {
+        let totals = Totals { expected, delivered, ..Totals::default() };
+        let at = start + Duration::from_millis(millis);
+        let mut reading = reading(at, Usage::default(), (0, 0), totals);
+        reading.counts.latency_us.record(millis).unwrap();
+        reading
+    };
+    let edge = at(1, 500, 100).or(at(2, 500, 500)).or(at(3, 1_000, 600));
+    assert_eq!(edge.at, start + Duration::from_millis(2));
+    assert_eq!(edge.counts.latency_us.len(), 3);
+}

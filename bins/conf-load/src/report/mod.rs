@@ -77,7 +77,8 @@ pub struct Window {
     pub delivered: u64,
     /// `delivered` a second.
     pub packets_per_second: f64,
-    /// Undelivered in the window. A few tenths of a percent, also negative, are its edges.
+    /// Undelivered in the window; what is late, not dropped, leaves no `gaps`. Its edges are put
+    /// where little is on its way; a few tenths of a percent, also negative, may remain.
     pub loss_percent: f64,
     /// Sequence numbers that were skipped and did not come later.
     pub gaps: u64,

@@ -12,7 +12,7 @@ use super::{MOST_REPETITIONS, WARM_UP, own_address};
 use crate::client::{Feed, Fleet, FleetConfig, Manners, Opened, Opens, Role, Sends};
 use crate::clock;
 use crate::door::{self, Door, Entered, Publish, Source, Subscribe, Terms};
-use crate::meter::Meter;
+use crate::meter::{Meter, Reading};
 use crate::plan::{Phases, Plan, Scenario};
 use crate::report::{Report, Window};
 use crate::shape::{AUDIO_PERIOD, Camera, Microphone, PICTURES};
@@ -179,18 +179,25 @@ impl<'a> Stage<'a> {
         subscribers: usize,
         what: impl Future<Output = ()>,
     ) -> anyhow::Result<Window> {
-        let before = self.meter.read(self.fleet.counts().await?.0)?;
+        let before = self.reading().await?;
         what.await;
         self.measured_since(&before, subscribers).await
     }
 
-    pub(super) async fn reading(&self) -> anyhow::Result<crate::meter::Reading> {
-        self.meter.read(self.fleet.counts().await?.0)
+    /// One edge of a window, at a moment within a picture's time when little was on its way.
+    pub(super) async fn reading(&self) -> anyhow::Result<Reading> {
+        let mut edge = self.meter.read(self.fleet.counts().await?.0)?;
+        for _ in 0..EDGE_LOOKS {
+            tokio::time::sleep(EDGE_STEP).await;
+            edge = edge.or(self.meter.read(self.fleet.counts().await?.0)?);
+        }
+        Ok(edge)
     }
 
+    /// The window from `before` to now.
     pub(super) async fn measured_since(
         &self,
-        before: &crate::meter::Reading,
+        before: &Reading,
         subscribers: usize,
     ) -> anyhow::Result<Window> {
         let after = self.reading().await?;
@@ -275,4 +282,7 @@ fn clients(scenario: &Scenario) -> usize {
 
 /// Then a join has failed.
 const LONGEST_JOIN: Duration = Duration::from_secs(20);
+/// Together one period of a camera.
+const EDGE_LOOKS: usize = 6;
+const EDGE_STEP: Duration = Duration::from_millis(6);
 const FIRST_SOURCE: u32 = 0x1000;
