@@ -33,6 +33,8 @@ pub(super) fn install() -> Result<()> {
     if made {
         fs::remove_file(GATEKEEPER)?;
     }
+    // Nor at the next boot; where systemd does not run, there is nothing to disable.
+    let _ = Command::new("systemctl").args(["disable", "janus"]).output();
     installed
 }
 

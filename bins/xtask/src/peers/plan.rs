@@ -154,11 +154,11 @@ pub(super) const CASES: &[Case] = &[
     Case {
         id: "ramp",
         label: "1 video → as many as it takes",
-        load: &["ramp", "--steps", "400,800,1100,1400"],
+        load: &["ramp", "--steps", "400,800,1100,1400,2000"],
         systems: &[&CONF_FEEDBACK],
         most_rounds: 1,
         overhead: Duration::from_secs(30),
-        steps: 4,
+        steps: 5,
     },
 ];
 
