@@ -107,6 +107,14 @@ pub enum Command {
         /// Who received it.
         peer: PeerId,
     },
+    /// What a peer is sent may, or must not, get the byte of RTP padding that keeps the packets of
+    /// a picture equally long; allowed from the start by [`crate::shard::ShardConfig::padding`].
+    SetPadding {
+        /// The subscriber.
+        peer: PeerId,
+        /// Allowed or not.
+        padding: bool,
+    },
     /// The subscriber shows the track or hides it (a hidden one is not sent).
     Pause {
         /// The track.

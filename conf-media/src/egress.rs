@@ -5,6 +5,10 @@
 //! destination are chained to runs of equal size, which the kernel can take in one call with UDP
 //! segmentation offload (Linux `udp(7)`, `UDP_SEGMENT`): the pieces of a run need not be adjacent,
 //! a scatter list does.
+//!
+//! A run may be left open for datagrams that follow in a moment ([`TxBatch::write_open`]): the
+//! packets of a picture seldom come in one piece. Whoever hands the batch on looks at
+//! [`TxBatch::is_open`] and has a deadline.
 
 use std::net::SocketAddr;
 
@@ -15,9 +19,14 @@ pub struct TxBatch {
     used: usize,
     datagrams: Vec<Datagram>,
     runs: Vec<Run>,
-    /// Per destination slot: the run that may still grow, and the fill of the batch it belongs to.
-    open: Vec<Open>,
+    /// Per destination slot: its newest run, and the fill of the batch it belongs to.
+    lanes: Vec<Lane>,
     fill: u32,
+    /// How many runs wait for more.
+    open: usize,
+    /// Most bytes that were in use since the memory was looked at, and how often it was emptied.
+    peak: usize,
+    clears: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -35,18 +44,25 @@ struct Run {
     last: u32,
     segments: u16,
     size: u16,
+    /// The last datagram is shorter than the others: none may follow it.
+    full: bool,
+    /// It waits for more.
+    open: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Open {
+struct Lane {
     fill: u32,
     run: u32,
 }
 
-/// Where a datagram goes: the address, and the dense slot that finds the open run quickly.
+/// Where a datagram goes: the address, and the dense slot whose datagrams make runs.
+///
+/// A slot belongs to one address. A peer may have several: what is sent under one number arrives in
+/// the order in which it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// Small number of the peer, or [`Destination::NO_SLOT`].
+    /// Small number, or [`Destination::NO_SLOT`].
     pub slot: u32,
     /// Its validated address.
     pub address: SocketAddr,
@@ -103,17 +119,22 @@ impl TxBatch {
     pub const RUN_BYTES: usize = 65_000;
     /// The arena never grows past this; what does not fit is dropped and counted.
     pub const MAX_BYTES: usize = 32 << 20;
+    /// Memory that an idle arena keeps.
+    const LEAST_BYTES: usize = 1 << 20;
 
     /// An empty batch with memory for a usual moment.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            arena: vec![0; 1 << 20],
+            arena: vec![0; Self::LEAST_BYTES],
             used: 0,
             datagrams: Vec::with_capacity(1024),
             runs: Vec::with_capacity(1024),
-            open: vec![Open::default(); 256],
+            lanes: vec![Lane::default(); 256],
             fill: 1,
+            open: 0,
+            peak: 0,
+            clears: 0,
         }
     }
 
@@ -125,6 +146,18 @@ impl TxBatch {
         room: usize,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) -> bool {
+        self.write_open(to, room, false, write)
+    }
+
+    /// As [`TxBatch::write`]; if `more`, its run waits for datagrams of the same slot that follow
+    /// soon.
+    pub fn write_open(
+        &mut self,
+        to: Destination,
+        room: usize,
+        more: bool,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
         if !self.reserve(room) {
             return false;
         }
@@ -134,8 +167,24 @@ impl TxBatch {
             return false;
         };
         self.used += usize::from(len);
-        self.chain(to, Datagram { at, len, next: 0 });
+        self.chain(to, Datagram { at, len, next: 0 }, more);
         true
+    }
+
+    /// Some run waits for more.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open > 0
+    }
+
+    /// Copies all of another batch in, in runs of its own. Returns how many datagrams did not fit.
+    pub fn append(&mut self, other: &Self) -> usize {
+        let mut lost = 0;
+        for (address, datagram) in other.iter() {
+            let to = Destination { slot: Destination::NO_SLOT, address };
+            lost += usize::from(!self.push(to, datagram));
+        }
+        lost
     }
 
     /// Copies one ready datagram in.
@@ -146,9 +195,11 @@ impl TxBatch {
         })
     }
 
-    /// Forgets what is in it, keeps the memory.
+    /// Forgets what is in it. Keeps the memory, unless a burst long ago was what took it.
     pub fn clear(&mut self) {
+        self.shrink();
         self.used = 0;
+        self.open = 0;
         self.datagrams.clear();
         self.runs.clear();
         self.fill = self.fill.wrapping_add(1);
@@ -199,54 +250,71 @@ impl TxBatch {
         true
     }
 
-    /// Appends the datagram to the open run of its destination, or opens one.
-    fn chain(&mut self, to: Destination, datagram: Datagram) {
+    /// Gives half of the arena back if not a quarter of it was used for a long time.
+    fn shrink(&mut self) {
+        self.peak = self.peak.max(self.used);
+        self.clears += 1;
+        if self.clears < LOOK_AFTER {
+            return;
+        }
+        let half = (self.arena.len() / 2).max(Self::LEAST_BYTES);
+        if half < self.arena.len() && self.peak < half / 2 {
+            self.arena.truncate(half);
+            self.arena.shrink_to_fit();
+        }
+        (self.peak, self.clears) = (0, 0);
+    }
+
+    /// Appends the datagram to the newest run of its slot, or begins one.
+    fn chain(&mut self, to: Destination, datagram: Datagram, more: bool) {
         let index = u32::try_from(self.datagrams.len()).unwrap_or(u32::MAX);
         self.datagrams.push(datagram);
-        if let Some(run) = self.open_run(to)
-            && run.takes(to.address, datagram.len)
-        {
-            let last = run.last as usize;
-            run.last = index;
-            run.segments += 1;
-            if let Some(last) = self.datagrams.get_mut(last) {
-                last.next = index;
+        let lane = self.lanes.get(to.slot as usize).filter(|lane| lane.fill == self.fill);
+        if let Some(run) = lane.and_then(|lane| self.runs.get_mut(lane.run as usize)) {
+            self.open -= usize::from(run.open);
+            run.open = false;
+            if run.takes(to.address, datagram.len) {
+                if let Some(last) = self.datagrams.get_mut(run.last as usize) {
+                    last.next = index;
+                }
+                run.last = index;
+                run.segments += 1;
+                run.full = datagram.len < run.size;
+                run.open = more && run.has_room();
+                self.open += usize::from(run.open);
+                return;
             }
-            return;
         }
-        self.start_run(to, index, datagram.len);
+        self.begin_run(to, index, datagram.len, more);
     }
 
-    fn open_run(&mut self, to: Destination) -> Option<&mut Run> {
-        let open = self.open.get(to.slot as usize)?;
-        if open.fill != self.fill {
-            return None;
-        }
-        let run = self.runs.get_mut(open.run as usize)?;
-        let last = self.datagrams.get(run.last as usize)?;
-        (last.len == run.size).then_some(run)
-    }
-
-    fn start_run(&mut self, to: Destination, index: u32, size: u16) {
-        let run = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
-        self.runs.push(Run { to: to.address, first: index, last: index, segments: 1, size });
-        if to.slot == Destination::NO_SLOT {
+    fn begin_run(&mut self, to: Destination, index: u32, size: u16, more: bool) {
+        let number = u32::try_from(self.runs.len()).unwrap_or(u32::MAX);
+        let open = more && to.slot != Destination::NO_SLOT;
+        let (to, slot) = (to.address, to.slot);
+        let (first, last, segments, full) = (index, index, 1, false);
+        self.runs.push(Run { to, first, last, segments, size, full, open });
+        self.open += usize::from(open);
+        if slot == Destination::NO_SLOT {
             return;
         }
-        let slot = to.slot as usize;
-        if slot >= self.open.len() {
-            self.open.resize((slot + 1).next_power_of_two(), Open::default());
+        let slot = slot as usize;
+        if slot >= self.lanes.len() {
+            self.lanes.resize((slot + 1).next_power_of_two(), Lane::default());
         }
-        if let Some(open) = self.open.get_mut(slot) {
-            *open = Open { fill: self.fill, run };
+        if let Some(lane) = self.lanes.get_mut(slot) {
+            *lane = Lane { fill: self.fill, run: number };
         }
     }
 }
 
 impl Run {
     fn takes(&self, to: SocketAddr, len: u16) -> bool {
-        self.to == to
-            && len <= self.size
+        len <= self.size && self.has_room() && self.to == to
+    }
+
+    fn has_room(&self) -> bool {
+        !self.full
             && self.segments < TxBatch::RUN_SEGMENTS
             && (usize::from(self.segments) + 1) * usize::from(self.size) <= TxBatch::RUN_BYTES
     }
@@ -258,53 +326,8 @@ impl Default for TxBatch {
     }
 }
 
+/// How often a batch is emptied before its memory is looked at: seconds at least.
+const LOOK_AFTER: u32 = 4_096;
+
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn to(slot: u32) -> Destination {
-        Destination { slot, address: SocketAddr::from(([10, 0, 0, slot.to_be_bytes()[3]], 1000)) }
-    }
-
-    #[test]
-    fn datagrams_of_one_size_for_one_peer_make_one_run_even_when_others_are_between() {
-        let mut batch = TxBatch::new();
-        for n in 0..3u8 {
-            assert!(batch.push(to(1), &[n; 100]));
-            assert!(batch.push(to(2), &[n; 50]));
-        }
-        let runs: Vec<_> = batch.runs().map(|run| (run.to(), run.segments())).collect();
-        assert_eq!(runs, [(to(1).address, 3), (to(2).address, 3)]);
-        let order: Vec<u8> = batch.iter().map(|(_, datagram)| datagram[0]).collect();
-        assert_eq!(order, [0, 1, 2, 0, 1, 2]);
-    }
-
-    #[test]
-    fn a_shorter_datagram_ends_a_run_and_a_longer_one_starts_the_next() {
-        let mut batch = TxBatch::new();
-        for len in [100, 100, 60, 60, 100] {
-            batch.push(to(1), &vec![0; len]);
-        }
-        let runs: Vec<_> = batch.runs().map(|run| (run.segment_size(), run.segments())).collect();
-        assert_eq!(runs, [(100, 3), (60, 1), (100, 1)]);
-    }
-
-    #[test]
-    fn a_writer_that_gives_up_leaves_nothing() {
-        let mut batch = TxBatch::new();
-        assert!(!batch.write(to(1), 100, |_| None));
-        assert!(batch.is_empty());
-        assert_eq!(batch.bytes_used(), 0);
-    }
-
-    #[test]
-    fn the_arena_stops_at_its_wall() {
-        let mut batch = TxBatch::new();
-        let big = vec![0; 60_000];
-        while batch.push(to(1), &big) {}
-        assert!(batch.bytes_used() <= TxBatch::MAX_BYTES);
-        batch.clear();
-        assert!(batch.push(to(1), &[1]));
-        assert_eq!(batch.iter().count(), 1);
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! One remote transport: its path, its keys, the sources it sends and the edges it receives.
 
 mod sources;
+mod transport;
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -16,6 +17,7 @@ use crate::srtp::{Keys, Opener, Sealer, SrtpError};
 use crate::track::Track;
 
 pub(crate) use sources::{Binding, Role, Sources, by_extensions, only_encoding};
+pub(crate) use transport::Transport;
 
 /// What a shard knows of one peer.
 #[derive(Debug)]
@@ -29,7 +31,19 @@ pub(crate) struct Peer {
     slot: u32,
     opener: Option<Opener>,
     sealer: Option<Sealer>,
+    /// Of what it is sent; there once transport-wide feedback was negotiated.
+    transport: Option<Box<Transport>>,
+    /// What it is sent may be evened out by a byte of padding.
+    pub(crate) padding: bool,
     finished: Vec<Finished>,
+}
+
+/// Where, with what and under which numbers media goes to a peer.
+#[derive(Debug)]
+pub(crate) struct Way<'a> {
+    pub(crate) to: Destination,
+    pub(crate) sealer: &'a mut Sealer,
+    pub(crate) transport: Option<&'a mut Transport>,
 }
 
 /// What is reported to the peer about what it sends.
@@ -70,6 +84,8 @@ impl Peer {
             slot: Destination::NO_SLOT,
             opener: None,
             sealer: None,
+            transport: None,
+            padding: false,
             finished: Vec::new(),
         }
     }
@@ -99,9 +115,25 @@ impl Peer {
         Some((Destination { slot: self.slot, address }, self.sealer.as_mut()?))
     }
 
-    /// Media can be sent to it.
-    pub(crate) fn is_reachable(&self) -> bool {
-        self.sealer.is_some() && self.agent.address().is_some()
+    /// The way of media to it; `None` while nothing may be sent.
+    pub(crate) fn way(&mut self) -> Option<Way<'_>> {
+        let to = Destination { slot: self.slot, address: self.agent.address()? };
+        Some(Way { to, sealer: self.sealer.as_mut()?, transport: self.transport.as_deref_mut() })
+    }
+
+    /// It negotiated transport-wide feedback on what it receives.
+    pub(crate) fn number_transport(&mut self) {
+        self.transport.get_or_insert_with(|| Box::new(Transport::new()));
+    }
+
+    /// What it was sent under transport-wide numbers.
+    pub(crate) fn transport(&self) -> Option<&Transport> {
+        self.transport.as_deref()
+    }
+
+    /// See [`Peer::transport`].
+    pub(crate) fn transport_mut(&mut self) -> Option<&mut Transport> {
+        self.transport.as_deref_mut()
     }
 
     /// Where unprotected datagrams (handshake) go.

@@ -125,6 +125,25 @@ impl DropReason {
     }
 }
 
+/// What one peer was sent under transport-wide numbers, and what it said of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TransportStats {
+    /// Packets that were sent.
+    pub sent: u64,
+    /// Their bytes, with header and tag.
+    pub sent_bytes: u64,
+    /// Packets that it reported as arrived.
+    pub acknowledged: u64,
+    /// Their bytes.
+    pub delivered_bytes: u64,
+    /// Packets that it reported as lost, and not as arrived later.
+    pub lost: u64,
+    /// From the newest packet of the last report to that report: with the time that the peer held
+    /// it back, up to 100 ms.
+    pub round_trip: Option<std::time::Duration>,
+}
+
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// Totals since the shard began.
@@ -190,8 +209,12 @@ counters! {
     packets_in,
     /// Media packets that were sealed for a subscriber.
     packets_out,
+    /// Of these, packets that got one byte of padding.
+    padded,
     /// Bytes of everything that was handed to the sockets.
     bytes_out,
+    /// Runs that were handed to the sockets: messages to the kernel, where it can segment.
+    runs_out,
     /// Lost packets that publishers were asked for again.
     nacks_sent,
     /// Lost packets that subscribers asked for again.
@@ -218,6 +241,12 @@ counters! {
     handed_over,
     /// Panics in shards that were caught; each ended at most one peer.
     panics,
+    /// Transport-wide feedback messages of subscribers.
+    feedback_received,
+    /// Packets of which subscribers reported the arrival.
+    acknowledged,
+    /// Packets that subscribers reported as lost; some of them arrive later.
+    reported_lost,
     /// Panics in handshakes that were caught; each ended one peer.
     handshake_panics,
     /// Peers now.

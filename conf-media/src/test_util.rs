@@ -199,8 +199,16 @@ impl Lab {
     /// # Panics
     /// If the compound cannot be sealed.
     pub fn send_rtcp(&mut self, peer: usize, compound: &[u8]) -> Result<(), Refusal> {
-        let bytes = self.remote_mut(peer).seal_rtcp(compound);
+        let bytes = self.seal_rtcp(peer, compound);
         self.datagram(self.remote(peer).address, &bytes)
+    }
+
+    /// A compound of a peer, sealed, not sent yet.
+    ///
+    /// # Panics
+    /// If the compound cannot be sealed.
+    pub fn seal_rtcp(&mut self, peer: usize, compound: &[u8]) -> Vec<u8> {
+        self.remote_mut(peer).seal_rtcp(compound)
     }
 
     /// Time passes in steps of 10 ms; peers keep their addresses validated if `checks`.
@@ -223,7 +231,7 @@ impl Lab {
     /// counted: the path of a packet without the far ends. Returns how many datagrams came out.
     pub fn run_batch(&mut self, from: SocketAddr, datagrams: &[Vec<u8>]) -> usize {
         for datagram in datagrams {
-            self.batch.push(from, datagram);
+            self.batch.push(from, datagram, self.now.mono);
         }
         self.shard.handle_batch(self.now, &mut self.batch);
         self.shard.flush(self.now, &mut self.sent);

@@ -9,6 +9,7 @@ use crate::director::ShardIndex;
 use crate::forward::Edge;
 use crate::forward::keyframe::KeyframeGate;
 use crate::forward::layers::Layers;
+use crate::forward::padding::Evener;
 use crate::forward::rewrite::SenderClock;
 use crate::forward::speaker::Speaker;
 use crate::peer::Peer;
@@ -64,6 +65,8 @@ pub(crate) struct Encoding {
     pub(crate) numbers: Unwrapper,
     pub(crate) stats: ReceiverStats,
     pub(crate) missing: MissingPackets,
+    /// Which packets are evened out.
+    pub(crate) evener: Evener,
     pub(crate) gate: KeyframeGate,
     /// The publisher's latest sender report, and when it came.
     pub(crate) report: Option<(SenderClock, Instant)>,
@@ -153,6 +156,7 @@ impl Encoding {
             numbers: Unwrapper::default(),
             stats: ReceiverStats::new(clock_rate),
             missing: MissingPackets::new(how),
+            evener: Evener::default(),
             gate: KeyframeGate::new(KEYFRAME_INTERVAL),
             report: None,
             keyframe_at: None,
@@ -168,6 +172,7 @@ impl Encoding {
         self.numbers = Unwrapper::default();
         self.stats.restart();
         self.missing.reset();
+        self.evener = Evener::default();
         self.report = None;
         self.keyframe_at = None;
         self.late_in_row = 0;

@@ -1,5 +1,6 @@
 //! In steady state nothing is allocated for a packet, however many subscribers it has, and nothing
-//! for the reports around it.
+//! for the reports around it: with media that waits for its picture, padding, transport-wide numbers
+//! and the feedback on them.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,20 +15,22 @@ use std::time::Duration;
 
 use common::{clock, opus};
 use conf_media::egress::TxBatch;
-use conf_media::rtcp::write;
+use conf_media::rtcp::write::{self, TransportInfo};
 use conf_media::rtp::Header;
-use conf_media::shard::{Input, Output};
+use conf_media::shard::{Input, Output, Shard, ShardConfig};
 use conf_media::test_util::{Fleet, Lab, Outgoing, camera, microphone, subscription, vp8};
 
 const SUBSCRIBERS: usize = 5;
 /// Datagrams of one call of the kernel.
 const BATCH: usize = 32;
+/// Packets of a picture, as a browser cuts it.
+const PICTURE: [usize; 4] = [1_030, 1_031, 1_031, 1_031];
 const WARM_UP: usize = 60;
 const MEASURED: usize = 100;
 
 #[test]
 fn a_packet_of_sound_is_forwarded_without_an_allocation() {
-    let mut lab = Lab::new(clock());
+    let mut lab = lab();
     let ada = lab.connect();
     lab.publish(ada, 1, microphone("0", 5000));
     subscribe_all(&mut lab);
@@ -40,22 +43,25 @@ fn a_packet_of_sound_is_forwarded_without_an_allocation() {
 
 #[test]
 fn a_packet_of_video_is_forwarded_without_an_allocation() {
-    let mut lab = Lab::new(clock());
+    let mut lab = lab();
     let ada = lab.connect();
     lab.publish(ada, 1, camera("0", 6000));
     subscribe_all(&mut lab);
     let packets: Vec<Vec<u8>> = (0..BATCH * (WARM_UP + MEASURED))
         .map(|n| {
             let sequence = n as u16;
-            let payload = vp8(sequence & 0x7fff, n % 600 == 0, true, 1100);
-            let timestamp = n as u32 * 3000;
-            let header = Header { marker: true, payload_type: 96, sequence, timestamp, ssrc: 6000 };
+            let (picture, part) = (n / PICTURE.len(), n % PICTURE.len());
+            let (keyframe, first) = (picture % 150 == 0, part == 0);
+            let payload = vp8(picture as u16 & 0x7fff, keyframe, first, PICTURE[part]);
+            let (marker, timestamp) = (part + 1 == PICTURE.len(), picture as u32 * 3000);
+            let header = Header { marker, payload_type: 96, sequence, timestamp, ssrc: 6000 };
             let number = sequence.to_be_bytes();
             let extensions: &[(u8, &[u8])] = &[(5, &number), (7, &[1, 2, 3, 4, 5, 6, 7, 8])];
             lab.seal(ada, &Outgoing { header, extensions, payload: &payload })
         })
         .collect();
     assert_no_allocation(&mut lab, ada, 6000, &packets);
+    assert!(lab.shard.counters().padded > 0 && lab.shard.counters().acknowledged > 0);
 }
 
 #[test]
@@ -111,6 +117,22 @@ fn the_counter_counts() {
     assert_eq!(info.count_total, 1);
 }
 
+/// Everything on.
+fn lab() -> Lab {
+    let mut lab = Lab::new(clock());
+    lab.shard = Shard::new(ShardConfig { seed: 1, ..ShardConfig::default() });
+    lab
+}
+
+/// What a subscriber says of the packets of a batch, sealed.
+fn feedback(lab: &mut Lab, peer: usize, batch: usize) -> Vec<u8> {
+    let base = 1 + (batch * BATCH) as u16;
+    let info = TransportInfo { sender: 1, media: 900, base, reference: 0, number: batch as u8 };
+    let mut feedback = Vec::new();
+    write::transport_feedback(&mut feedback, &info, &[Some(1); BATCH]);
+    lab.seal_rtcp(peer, &feedback)
+}
+
 fn subscribe_all(lab: &mut Lab) {
     for _ in 0..SUBSCRIBERS {
         let peer = lab.connect();
@@ -121,8 +143,13 @@ fn subscribe_all(lab: &mut Lab) {
 /// Batches go in, 10 ms apart; after the warm-up nothing may be allocated.
 fn assert_no_allocation(lab: &mut Lab, publisher: usize, media: u32, packets: &[Vec<u8>]) {
     let from = lab.remote(publisher).address;
+    let subscriber = publisher + 1;
+    let reports: Vec<_> =
+        (0..packets.len() / BATCH).map(|batch| feedback(lab, subscriber, batch)).collect();
+    let mut reports = reports.chunks(1);
     let mut forwarded = 0;
     let mut run = |lab: &mut Lab, batch: &[Vec<u8>]| {
+        lab.run_batch(lab.remote(subscriber).address, reports.next().unwrap());
         lab.now = lab.now.later(Duration::from_millis(10));
         lab.shard.handle_timeout(lab.now);
         forwarded += lab.run_batch(from, batch);

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use crate::codec::vp8;
 use crate::command::{Kind, Publication, Subscription};
+use crate::egress::Destination;
 use crate::peer::Peer;
-use crate::rtp::{Header, View};
+use crate::rtp::Header;
 use crate::slab::Key;
 use crate::track::Track;
-use crate::track::ring::Stored;
 
-use super::mapping::{CARRIED, Carry, ExtensionMap, Format, formats, renumber};
+use super::Packet;
+use super::mapping::{Format, Layout, Own, formats};
 use super::resend::{Again, Epoch, Record};
 use super::rewrite::{Rewriter, Splice, Stopped};
 
@@ -25,8 +26,19 @@ pub(crate) struct Edge {
     pub(crate) source: Option<usize>,
     pub(crate) report: EdgeReport,
     formats: Vec<Format>,
-    extensions: ExtensionMap,
+    layout: Layout,
     stream: Stream,
+    lane: Lane,
+}
+
+/// How the datagrams of an edge share messages to the kernel.
+#[derive(Clone, Copy, Debug)]
+struct Lane {
+    /// Video has a slot of its own, so that a picture is not torn apart by what comes between;
+    /// all sound of a subscriber shares one.
+    slot: Option<u32>,
+    /// Packets may be evened out by a byte.
+    padding: bool,
 }
 
 /// The numbering of what is sent.
@@ -59,8 +71,12 @@ pub(crate) struct EdgeReport {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rewritten {
     pub(crate) header: Header,
+    /// The number before it was cut to 16 bits.
+    sequence: u64,
     numbers: Option<vp8::Numbers>,
-    frame_offset: u16,
+    own: Own,
+    /// A byte of padding ends it.
+    padded: bool,
     /// Original sequence number, in front of the payload of a retransmission.
     original: Option<u16>,
     /// The very packet that was sent before, under the same number.
@@ -71,6 +87,21 @@ impl Rewritten {
     /// The very packet that was sent before, under the same number.
     pub(crate) fn repeats(&self) -> bool {
         self.repeats
+    }
+
+    /// It was sent before, under the same number or another.
+    pub(crate) fn is_again(&self) -> bool {
+        self.repeats || self.original.is_some()
+    }
+
+    /// A byte of padding ends it.
+    pub(crate) fn is_padded(&self) -> bool {
+        self.padded
+    }
+
+    /// It goes out under this transport-wide number.
+    pub(crate) fn set_transport(&mut self, number: u16) {
+        self.own.transport = number;
     }
 }
 
@@ -92,7 +123,8 @@ impl Edge {
             source: None,
             report: EdgeReport::default(),
             formats: Vec::new(),
-            extensions: ExtensionMap::default(),
+            layout: Layout::new(publication.extensions, subscription.extensions, subscription.mid),
+            lane: Lane { slot: None, padding: false },
             stream: Stream {
                 rewriter: Rewriter::new(before),
                 vp8: vp8::Rewriter::new(),
@@ -116,7 +148,34 @@ impl Edge {
     pub(crate) fn describe(&mut self, publication: &Publication) {
         self.stream.record.clear();
         self.formats = formats(&publication.codecs, &self.subscription.codecs);
-        self.extensions = ExtensionMap::new(publication.extensions, self.subscription.extensions);
+        let Subscription { extensions, mid, .. } = &self.subscription;
+        self.layout = Layout::new(publication.extensions, *extensions, *mid);
+    }
+
+    /// The edge got this key: pictures are collected under a slot of their own.
+    pub(crate) fn set_key(&mut self, key: Key<Self>, kind: Kind) {
+        self.lane.slot = (kind == Kind::Video).then(|| key.slot().saturating_mul(2) | 1);
+    }
+
+    /// Packets may be evened out by a byte, or no longer. What was sent before is not sent again,
+    /// for it would not be the same bytes.
+    pub(crate) fn set_padding(&mut self, padding: bool) {
+        if std::mem::replace(&mut self.lane.padding, padding) != padding {
+            self.stream.record.clear();
+        }
+    }
+
+    /// Where a packet goes, and whether others follow that may leave with it.
+    pub(crate) fn destination(&self, peer: Destination, marker: bool) -> (Destination, bool) {
+        match self.lane.slot {
+            Some(slot) => (Destination { slot, ..peer }, !marker),
+            None => (peer, true),
+        }
+    }
+
+    /// Packets carry a transport-wide number.
+    pub(crate) fn has_transport(&self) -> bool {
+        self.layout.has_transport()
     }
 
     /// From now on nothing is sent until another beginning.
@@ -141,12 +200,12 @@ impl Edge {
         now: Instant,
         encoding: usize,
         splice: Splice,
-        first: &Stored<'_>,
+        first: &Packet<'_>,
     ) {
         let stream = &mut self.stream;
         stream.rewriter.splice(now, splice);
         stream.vp8.switch();
-        let number = self.extensions.frame_number(first);
+        let number = first.carried.frame_number().filter(|_| self.layout.has_descriptor());
         let frame_offset = match (stream.frame, number) {
             (Some(last), Some(first)) => last.wrapping_add(1).wrapping_sub(first),
             _ => 0,
@@ -161,11 +220,12 @@ impl Edge {
     }
 
     /// How a packet leaves; `None` if it is not part of the stream (too old, or left out).
-    pub(crate) fn rewrite(&mut self, format: Format, packet: &Stored<'_>) -> Option<Rewritten> {
+    pub(crate) fn rewrite(&mut self, format: Format, packet: &Packet<'_>) -> Option<Rewritten> {
         let stream = &mut self.stream;
-        let sequence = stream.rewriter.sequence(packet.sequence)?;
-        let view = &packet.entry.view;
-        let numbers = match &packet.entry.picture.vp8 {
+        let sequence = stream.rewriter.sequence(packet.stored.sequence)?;
+        let entry = packet.stored.entry;
+        let view = &entry.view;
+        let numbers = match &entry.picture.vp8 {
             Some(descriptor) => Some(stream.vp8.forward(descriptor)?),
             None => None,
         };
@@ -176,21 +236,30 @@ impl Edge {
             timestamp: stream.rewriter.timestamp(view.timestamp),
             ssrc: self.subscription.ssrc,
         };
-        let frame_offset = stream.epoch.frame_offset;
-        Some(Rewritten { header, numbers, frame_offset, original: None, repeats: false })
+        Some(Rewritten {
+            header,
+            sequence,
+            numbers,
+            own: Own { transport: 0, frame_offset: stream.epoch.frame_offset },
+            padded: entry.uneven && self.lane.padding,
+            original: None,
+            repeats: false,
+        })
     }
 
     /// A packet was handed to the sockets.
-    pub(crate) fn sent(&mut self, now: Instant, packet: &Stored<'_>, rewritten: &Rewritten) {
+    pub(crate) fn sent(&mut self, now: Instant, packet: &Packet<'_>, rewritten: &Rewritten) {
         let stream = &mut self.stream;
-        let Some(sequence) = stream.rewriter.sequence(packet.sequence) else { return };
-        stream.rewriter.sent(now, sequence, rewritten.header.timestamp);
+        let Rewritten { header, sequence, own, .. } = rewritten;
+        stream.rewriter.sent(now, *sequence, header.timestamp);
         let numbers = rewritten.numbers.unwrap_or_default();
-        stream.record.push(rewritten.header.sequence, packet.sequence, numbers);
-        if let Some(number) = self.extensions.frame_number(packet) {
-            stream.frame = Some(number.wrapping_add(rewritten.frame_offset));
+        stream.record.push(header.sequence, packet.stored.sequence, numbers, own.transport);
+        if self.layout.has_descriptor()
+            && let Some(number) = packet.carried.frame_number()
+        {
+            stream.frame = Some(number.wrapping_add(own.frame_offset));
         }
-        let payload = packet.entry.view.payload_range().len();
+        let payload = packet.stored.entry.view.payload_range().len();
         self.report.packets = self.report.packets.wrapping_add(1);
         self.report.octets =
             self.report.octets.wrapping_add(u32::try_from(payload).unwrap_or_default());
@@ -215,8 +284,10 @@ impl Edge {
         &mut self,
         out: u16,
         again: &Again,
-        view: &View,
+        packet: &Packet<'_>,
     ) -> Option<Rewritten> {
+        let entry = packet.stored.entry;
+        let view = &entry.view;
         let format = self.format(view.payload_type).filter(|format| format.resend)?;
         let mut header = Header {
             marker: view.marker,
@@ -233,9 +304,18 @@ impl Edge {
             header.sequence = self.stream.repair_sequence;
             original = Some(out);
         }
-        let frame_offset = again.epoch.frame_offset;
+        // Under the number of before it is sealed with the index of before, so that each of its
+        // bytes must be the same: the transport-wide number, too, and the padding.
         let repeats = original.is_none();
-        Some(Rewritten { header, numbers: Some(again.numbers), frame_offset, original, repeats })
+        Some(Rewritten {
+            header,
+            sequence: u64::from(header.sequence),
+            numbers: Some(again.numbers),
+            own: Own { transport: again.transport, frame_offset: again.epoch.frame_offset },
+            padded: repeats && entry.uneven && self.lane.padding,
+            original,
+            repeats,
+        })
     }
 
     /// The subscriber takes a payload type of the publisher.
@@ -273,46 +353,28 @@ impl Edge {
     pub(crate) fn write(
         &self,
         rewritten: &Rewritten,
-        packet: &Stored<'_>,
+        packet: &Packet<'_>,
         out: &mut [u8],
     ) -> Option<usize> {
-        let view = &packet.entry.view;
-        let descriptor: [u8; 256];
-        let mut list: [(u8, &[u8]); CARRIED + 2] = [(0, &[]); CARRIED + 2];
-        let mut count = 0;
-        let mut add = |id: u8, value| {
-            if let Some(place) = list.get_mut(count) {
-                *place = (id, value);
-                count += 1;
-            }
-        };
-        if let Some(mid) = self.extensions.mid() {
-            add(mid, self.subscription.mid.as_bytes());
-        }
-        let mut frames = None;
-        for (id, value) in view.extensions(packet.bytes) {
-            match self.extensions.carry(id) {
-                Some(Carry::As(id)) => add(id, value),
-                Some(Carry::Descriptor(id)) => frames = Some((id, value)),
-                None => {}
-            }
-        }
-        if let Some((id, value)) = frames {
-            descriptor = renumber(value, rewritten.frame_offset);
-            add(id, descriptor.get(..value.len())?);
-        }
-        let mut at = rewritten.header.write(list.get(..count)?, out).ok()?;
+        let stored = &packet.stored;
+        let mut at = self.layout.write(&rewritten.header, rewritten.own, &packet.carried, out)?;
         if let Some(original) = rewritten.original {
             out.get_mut(at..at + 2)?.copy_from_slice(&original.to_be_bytes());
             at += 2;
         }
-        let payload = view.payload(packet.bytes);
-        let place = out.get_mut(at..at + payload.len())?;
+        let payload = stored.entry.view.payload(stored.bytes);
+        let mut end = at + payload.len();
+        let place = out.get_mut(at..end)?;
         place.copy_from_slice(payload);
-        if let (Some(numbers), Some(descriptor)) = (rewritten.numbers, &packet.entry.picture.vp8) {
+        if let (Some(numbers), Some(descriptor)) = (rewritten.numbers, &stored.entry.picture.vp8) {
             numbers.apply(descriptor, place);
         }
-        Some(at + payload.len())
+        if rewritten.padded {
+            *out.get_mut(end)? = 1;
+            *out.first_mut()? |= PADDED;
+            end += 1;
+        }
+        Some(end)
     }
 }
 
@@ -320,7 +382,9 @@ fn low_16(number: u64) -> u16 {
     crate::seq::Unwrapper::wrapped(number)
 }
 
-/// Header extensions of ours that a packet may not have had, and the number of the original.
+/// The header's flag of padding (RFC 3550, section 5.1).
+const PADDED: u8 = 0x20;
+/// Header extensions of ours that a packet may not have had, the number of the original, padding.
 const GROWTH: usize = 64;
 const VIDEO_RECORD: usize = 512;
 const AUDIO_RECORD: usize = 64;

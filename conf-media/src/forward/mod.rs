@@ -10,13 +10,15 @@ mod edge;
 pub(crate) mod keyframe;
 pub(crate) mod layers;
 mod mapping;
+pub(crate) mod padding;
 pub(crate) mod resend;
 pub(crate) mod rewrite;
 pub(crate) mod speaker;
 
 use std::time::{Duration, Instant};
 
-use crate::peer::Peer;
+use crate::command::Extensions;
+use crate::peer::{Peer, Way};
 use crate::shard::outbox::Outbox;
 use crate::slab::{Key, Slab};
 use crate::stats::DropReason;
@@ -26,6 +28,7 @@ use crate::track::{Encoding, Track};
 
 pub(crate) use edge::Edge;
 use edge::Rewritten;
+use mapping::Carried;
 use rewrite::Splice;
 
 /// All subscribers, and what is needed to send to them.
@@ -37,32 +40,46 @@ pub(crate) struct Downstream<'a> {
     pub(crate) out: &'a mut Outbox,
 }
 
+/// A packet of the ring, looked at once for all who get it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet<'a> {
+    stored: Stored<'a>,
+    carried: Carried<'a>,
+}
+
+impl<'a> Packet<'a> {
+    fn new(stored: Stored<'a>, publisher: Extensions) -> Self {
+        Self { stored, carried: Carried::of(publisher, &stored.entry.view, stored.bytes) }
+    }
+}
+
 /// The encodings of a track, and the one that is spoken of.
 #[derive(Clone, Copy)]
 struct Source<'a> {
     encodings: &'a [Encoding],
     encoding: usize,
     clock_rate: u32,
+    extensions: Extensions,
 }
 
 impl Downstream<'_> {
     /// A packet of `encoding` is in the ring under `sequence`: every edge that it concerns sends it.
     pub(crate) fn fan_out(&mut self, track: &mut Track, encoding: usize, sequence: u64) {
         let best = track.layers.best() == Some(encoding);
-        let clock_rate = track.clock_rate();
         let is_video = track.is_video();
-        let source = Source { encodings: &track.encodings, encoding, clock_rate };
+        let source = Source::new(track, encoding);
         let Some(packet) = source.packet(sequence) else { return };
-        let picture = &packet.entry.picture;
+        let picture = &packet.stored.entry.picture;
         let begins = !is_video || (picture.keyframe && picture.start);
         let mut wanted = false;
         for &key in &track.edges {
             let Some(edge) = self.edges.get_mut(key) else { continue };
             let Some(peer) = self.peers.get_mut(edge.subscriber) else { continue };
-            if edge.paused || !can_receive(edge, peer, self.out) {
+            if edge.paused {
                 continue;
             }
-            let mut sending = Sending { now: self.now.mono, edge, peer, out: self.out };
+            let Some(way) = way(edge, peer, self.out) else { continue };
+            let mut sending = Sending { now: self.now.mono, edge, way, out: self.out };
             if sending.edge.source == Some(encoding) {
                 sending.send(&packet);
             } else if best && begins {
@@ -81,17 +98,17 @@ impl Downstream<'_> {
         let Some(best) = track.layers.best().filter(|_| track.is_video()) else { return };
         let Some(edge) = self.edges.get_mut(key) else { return };
         let Some(peer) = self.peers.get_mut(edge.subscriber) else { return };
-        if edge.paused || edge.source.is_some() || edge.is_mute() || !peer.is_reachable() {
+        if edge.paused || edge.source.is_some() || edge.is_mute() {
             return;
         }
-        let clock_rate = track.clock_rate();
+        let Some(way) = peer.way() else { return };
         let Some(encoding) = track.encodings.get_mut(best) else { return };
         let now = self.now.mono;
         let fresh = encoding.keyframe_at.is_some_and(|at| now < at + FRESH);
         match encoding.ring.keyframe(MOST_AT_ONCE).filter(|_| fresh && !track.muted) {
             Some(sequence) => {
-                let source = Source { encodings: &track.encodings, encoding: best, clock_rate };
-                Sending { now, edge, peer, out: self.out }.begin(source, sequence);
+                let source = Source::new(track, best);
+                Sending { now, edge, way, out: self.out }.begin(source, sequence);
                 self.out.counters.started_from_ring += 1;
             }
             None => encoding.gate.request(now),
@@ -103,10 +120,15 @@ impl Downstream<'_> {
         let edge = self.edges.get_mut(key)?;
         let peer = self.peers.get_mut(edge.subscriber)?;
         let again = edge.ask(self.now.mono, sequence)?;
-        let packet = track.encodings.get(again.epoch.encoding)?.ring.get_recent(again.source)?;
-        let rewritten = edge.rewrite_again(sequence, &again, &packet.entry.view)?;
-        let mut sending = Sending { now: self.now.mono, edge, peer, out: self.out };
-        if sending.write(&packet, &rewritten) {
+        let stored = track.encodings.get(again.epoch.encoding)?.ring.get_recent(again.source)?;
+        let packet = Packet::new(stored, track.publication.extensions);
+        let rewritten = edge.rewrite_again(sequence, &again, &packet)?;
+        let Some(way) = peer.way() else {
+            self.out.counters.drop_one(DropReason::SubscriberUnreachable);
+            return None;
+        };
+        let mut sending = Sending { now: self.now.mono, edge, way, out: self.out };
+        if sending.write(&packet, rewritten).is_some() {
             self.out.counters.resent += 1;
         }
         Some(())
@@ -117,7 +139,7 @@ impl Downstream<'_> {
 struct Sending<'a> {
     now: Instant,
     edge: &'a mut Edge,
-    peer: &'a mut Peer,
+    way: Way<'a>,
     out: &'a mut Outbox,
 }
 
@@ -130,8 +152,8 @@ impl Sending<'_> {
         }
         let splice = Splice {
             sequence: first,
-            timestamp: packet.entry.view.timestamp,
-            continued: source.continued(self.edge.timeline(), packet.entry.view.timestamp),
+            timestamp: packet.stored.entry.view.timestamp,
+            continued: source.continued(self.edge.timeline(), packet.stored.entry.view.timestamp),
             clock_rate: source.clock_rate,
         };
         self.edge.begin(self.now, source.encoding, splice, &packet);
@@ -143,15 +165,15 @@ impl Sending<'_> {
     }
 
     /// Sends a packet of the edge's present source.
-    fn send(&mut self, packet: &Stored<'_>) {
-        let view = &packet.entry.view;
+    fn send(&mut self, packet: &Packet<'_>) {
+        let view = &packet.stored.entry.view;
         if view.payload_range().is_empty() {
             // Padding that probes the publisher's uplink.
-            self.edge.skip(packet.sequence);
+            self.edge.skip(packet.stored.sequence);
             return;
         }
         let Some(format) = self.edge.format(view.payload_type) else {
-            self.edge.skip(packet.sequence);
+            self.edge.skip(packet.stored.sequence);
             self.out.counters.drop_one(DropReason::NoCommonCodec);
             return;
         };
@@ -159,39 +181,63 @@ impl Sending<'_> {
             self.out.counters.drop_one(DropReason::Late);
             return;
         };
-        if self.write(packet, &rewritten) {
+        if let Some(rewritten) = self.write(packet, rewritten) {
             self.edge.sent(self.now, packet, &rewritten);
             self.out.counters.packets_out += 1;
+            self.out.counters.padded += u64::from(rewritten.is_padded());
         }
     }
 
-    /// Copies, rewrites and seals in the arena.
-    fn write(&mut self, packet: &Stored<'_>, rewritten: &Rewritten) -> bool {
-        let Some((to, sealer)) = self.peer.path() else {
-            self.out.counters.drop_one(DropReason::SubscriberUnreachable);
-            return false;
+    /// Copies, rewrites and seals in the arena: the media among what waits for its picture, what is
+    /// sent again at once. Returns it as it went out.
+    fn write(&mut self, packet: &Packet<'_>, mut rewritten: Rewritten) -> Option<Rewritten> {
+        let Way { to, sealer, transport } = &mut self.way;
+        let again = rewritten.is_again();
+        let numbered = match transport {
+            Some(transport) if self.edge.has_transport() && !rewritten.repeats() => {
+                rewritten.set_transport(transport.next());
+                Some(transport)
+            }
+            _ => None,
         };
         let edge = &*self.edge;
-        let room = Edge::room(packet.bytes.len());
-        let mut reason = DropReason::ArenaFull;
-        let written = self.out.egress.write(to, room + SEAL, |buffer| {
+        let (mut reason, mut sealed) = (DropReason::ArenaFull, 0);
+        let write = |buffer: &mut [u8]| {
             reason = DropReason::Unsealed;
-            let len = edge.write(rewritten, packet, buffer.get_mut(..room)?)?;
-            match rewritten.repeats() {
-                false => sealer.seal_rtp(buffer, len).ok(),
-                true => sealer.seal_rtp_again(buffer, len).ok(),
-            }
-        });
+            let len = edge.write(&rewritten, packet, buffer)?;
+            sealed = match rewritten.repeats() {
+                false => sealer.seal_rtp(buffer, len).ok()?,
+                true => sealer.seal_rtp_again(buffer, len).ok()?,
+            };
+            Some(sealed)
+        };
+        let room = Edge::room(packet.stored.bytes.len()) + SEAL;
+        let written = if again {
+            self.out.egress.write(*to, room, write)
+        } else {
+            let to = edge.destination(*to, rewritten.header.marker);
+            self.out.media.write(self.now, to, room, write)
+        };
         if !written {
             self.out.counters.drop_one(reason);
+            return None;
         }
-        written
+        if let Some(transport) = numbered {
+            transport.sent(self.now, sealed);
+        }
+        Some(rewritten)
     }
 }
 
 impl<'a> Source<'a> {
-    fn packet(&self, sequence: u64) -> Option<Stored<'a>> {
-        self.encodings.get(self.encoding)?.ring.get(sequence)
+    fn new(track: &'a Track, encoding: usize) -> Self {
+        let (clock_rate, extensions) = (track.clock_rate(), track.publication.extensions);
+        Self { encodings: &track.encodings, encoding, clock_rate, extensions }
+    }
+
+    fn packet(&self, sequence: u64) -> Option<Packet<'a>> {
+        let stored = self.encodings.get(self.encoding)?.ring.get(sequence)?;
+        Some(Packet::new(stored, self.extensions))
     }
 
     fn newest(&self) -> Option<u64> {
@@ -209,18 +255,18 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Whether the subscriber can be sent to now; an edge that cannot begins again later.
-fn can_receive(edge: &mut Edge, peer: &Peer, out: &mut Outbox) -> bool {
+/// The way to the subscriber, if it can be sent to now; an edge that cannot begins again later.
+fn way<'a>(edge: &mut Edge, peer: &'a mut Peer, out: &mut Outbox) -> Option<Way<'a>> {
     let reason = if edge.is_mute() {
         DropReason::NoCommonCodec
-    } else if !peer.is_reachable() {
-        DropReason::SubscriberUnreachable
+    } else if let Some(way) = peer.way() {
+        return Some(way);
     } else {
-        return true;
+        DropReason::SubscriberUnreachable
     };
     edge.stop();
     out.counters.drop_one(reason);
-    false
+    None
 }
 
 /// Both clocks at some moment, for tests: a machine is never asked what time it is.

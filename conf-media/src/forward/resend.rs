@@ -42,6 +42,8 @@ struct Sent {
     out: u16,
     /// When it was last sent again, in milliseconds since the record began, wrapping.
     at: u16,
+    /// Its transport-wide number.
+    transport: u16,
     epoch: u8,
     /// How often it was sent again; [`UNUSED`] marks an empty entry.
     tries: u8,
@@ -54,6 +56,8 @@ pub(crate) struct Again {
     pub source: u32,
     /// Its VP8 numbers, where it has some.
     pub numbers: Numbers,
+    /// Its transport-wide number, where it has one.
+    pub transport: u16,
     /// How it was rewritten.
     pub epoch: Epoch,
 }
@@ -83,12 +87,12 @@ impl Record {
         }
     }
 
-    /// A packet of the ring was sent under a number.
-    pub(crate) fn push(&mut self, out: u16, source: u64, numbers: Numbers) {
+    /// A packet of the ring was sent under a number, and perhaps a transport-wide one.
+    pub(crate) fn push(&mut self, out: u16, source: u64, numbers: Numbers, transport: u16) {
         let epoch = self.epoch;
         let source = low(source);
         if let Some(place) = self.place(out) {
-            *place = Sent { source, numbers, out, at: 0, epoch, tries: 0 };
+            *place = Sent { source, numbers, out, at: 0, transport, epoch, tries: 0 };
         }
     }
 
@@ -107,9 +111,9 @@ impl Record {
         }
         place.tries += 1;
         place.at = at;
-        let Sent { source, numbers, epoch, .. } = *place;
+        let Sent { source, numbers, transport, epoch, .. } = *place;
         let epoch = self.epochs.get(usize::from(epoch)).copied()?;
-        Some(Again { source, numbers, epoch })
+        Some(Again { source, numbers, transport, epoch })
     }
 
     /// Nothing of what was sent will be sent again.
@@ -153,6 +157,7 @@ const EMPTY: Sent = Sent {
     numbers: Numbers { picture_id: 0, tl0: 0 },
     out: 0,
     at: 0,
+    transport: 0,
     epoch: UNUSED,
     tries: UNUSED,
 };
@@ -167,7 +172,7 @@ mod tests {
     fn record() -> Record {
         let mut record = Record::new(16);
         record.begin(Epoch { encoding: 2, timestamp_offset: 7, frame_offset: 1 });
-        record.push(100, 70_000, Numbers { picture_id: 3, tl0: 4 });
+        record.push(100, 70_000, Numbers { picture_id: 3, tl0: 4 }, 9);
         record
     }
 

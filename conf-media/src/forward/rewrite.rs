@@ -112,6 +112,9 @@ impl Rewriter {
         if sequence < self.start {
             return None;
         }
+        if self.skips == 0 {
+            return Some(sequence.wrapping_add(self.offset));
+        }
         let skipped = self.skipped.get(..self.skips.min(SKIPS)).unwrap_or_default();
         if skipped.contains(&sequence) || self.is_forgotten(sequence) {
             return None;

@@ -31,6 +31,7 @@ pub mod control;
 mod place;
 mod route;
 mod shard;
+mod socket;
 mod worker;
 
 /// What the media engine's sockets are made with.
@@ -124,8 +125,8 @@ pub fn start(
     let events: Events = Arc::from(events);
     let acceptor = Acceptor::start(config.dtls)?;
     let count = place::shards(config.shards);
-    let sockets = batch::bind_all(config.listen, count)?;
-    let local = sockets.first().map(|socket| batch::local_address(socket, config.listen));
+    let sockets = socket::bind_all(config.listen, count)?;
+    let local = sockets.first().map(|first| socket::local_address(first, config.listen));
     let candidates = address::candidates(&config, local.transpose()?.unwrap_or(config.listen))?;
     let stop = Arc::new(AtomicBool::new(false));
     let names = (0..count).map(|number| format!("conf-shard-{number}"));

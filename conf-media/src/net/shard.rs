@@ -9,8 +9,9 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::time::TimeSpec;
 use socket2::Socket;
 
 use super::{Events, NetError, batch, place, worker};
@@ -115,17 +116,17 @@ impl Thread {
 
     /// Until the socket, an order, another shard or a timer has something to do.
     fn wait(&self, this: &Handle, shard: &Shard) -> io::Result<()> {
-        let mut millis = due_in(shard.timeout());
+        let mut timeout = due_in(shard.timeout());
         this.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if shard.has_mail() {
-            millis = 0;
+            timeout = Duration::ZERO;
         }
         let mut ready = [
             PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
             PollFd::new(this.wake.as_fd(), PollFlags::POLLIN),
         ];
-        let woken = poll(&mut ready, PollTimeout::from(millis));
+        let woken = ppoll(&mut ready, Some(TimeSpec::from(timeout)), None);
         this.asleep.store(false, Ordering::Relaxed);
         match woken {
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
@@ -135,7 +136,7 @@ impl Thread {
 
     fn turn(&self, this: &Handle, engine: &mut Engine) {
         let now = batch::now();
-        if let Err(cause) = engine.receiver.receive(&self.socket, &mut engine.received) {
+        if let Err(cause) = engine.receiver.receive(&self.socket, &mut engine.received, now) {
             tracing::debug!(%cause, "receiving failed"); // an ICMP error of some destination
         }
         if !engine.received.is_empty() {
@@ -187,10 +188,8 @@ impl Thread {
 }
 
 /// Milliseconds to wait, rounded up: waking before the timer is due would only spin.
-fn due_in(timer: Option<Instant>) -> u16 {
-    let timeout =
-        timer.map_or(IDLE, |at| at.saturating_duration_since(batch::now().mono).min(IDLE));
-    u16::try_from(timeout.as_micros().div_ceil(1_000)).unwrap_or(u16::MAX)
+fn due_in(timer: Option<Instant>) -> Duration {
+    timer.map_or(IDLE, |at| at.saturating_duration_since(batch::now().mono).min(IDLE))
 }
 
 struct Engine {

@@ -58,7 +58,7 @@ fn a_port_that_is_taken_is_named() {
 #[test]
 fn runs_of_different_sizes_arrive_in_one_batch_whole_and_in_order() {
     let (first, second) = (receiver(), receiver());
-    let socket = batch::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let socket = socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let mut batch = TxBatch::new();
     for number in 0..10u8 {
         let to = Destination { slot: 0, address: first.local_addr().unwrap() };
@@ -82,7 +82,7 @@ fn runs_of_different_sizes_arrive_in_one_batch_whole_and_in_order() {
 #[test]
 fn a_destination_that_cannot_be_reached_does_not_hold_up_the_others() {
     let good = receiver();
-    let socket = batch::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let socket = socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let mut batch = TxBatch::new();
     let nowhere = Destination { slot: 0, address: "[2001:db8::1]:9".parse().unwrap() };
     assert!(batch.push(nowhere, b"lost")); // another family than the socket's
@@ -95,7 +95,7 @@ fn a_destination_that_cannot_be_reached_does_not_hold_up_the_others() {
 
 #[test]
 fn a_dual_stack_socket_speaks_ipv4_with_ipv4_peers() {
-    let Ok(socket) = batch::bind("[::]:0".parse().unwrap()) else { return }; // no IPv6 here
+    let Ok(socket) = socket::bind("[::]:0".parse().unwrap()) else { return }; // no IPv6 here
     let port = socket.local_addr().unwrap().as_socket().unwrap().port();
     let peer = receiver();
     peer.send_to(b"question", ("127.0.0.1", port)).unwrap();
@@ -113,8 +113,8 @@ fn receive_one(socket: &socket2::Socket, wanted: &[u8]) -> SocketAddr {
     let mut receiver = batch::Receiver::new();
     let deadline = Instant::now() + Duration::from_secs(5);
     while Instant::now() < deadline {
-        if receiver.receive(socket, &mut batch).unwrap() > 0 {
-            let (from, bytes) = batch.iter_mut().next().unwrap();
+        if receiver.receive(socket, &mut batch, batch::now()).unwrap() > 0 {
+            let (from, bytes, _) = batch.iter_mut().next().unwrap();
             assert_eq!(bytes, wanted);
             return from;
         }
@@ -124,7 +124,7 @@ fn receive_one(socket: &socket2::Socket, wanted: &[u8]) -> SocketAddr {
 
 #[test]
 fn a_full_socket_is_emptied_in_batches() {
-    let socket = batch::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let socket = socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let to = socket.local_addr().unwrap().as_socket().unwrap();
     let peer = receiver();
     for number in 0..100u8 {
@@ -132,12 +132,89 @@ fn a_full_socket_is_emptied_in_batches() {
     }
     let mut batch = RxBatch::new();
     let mut receiver = batch::Receiver::new();
-    assert_eq!(receiver.receive(&socket, &mut batch).unwrap(), RxBatch::SLOTS);
-    assert_eq!(receiver.receive(&socket, &mut batch).unwrap(), 100 - RxBatch::SLOTS);
-    let (from, bytes) = batch.iter_mut().next().unwrap();
-    assert_eq!((from, bytes[0]), (peer.local_addr().unwrap(), 64));
-    assert_eq!(receiver.receive(&socket, &mut batch).unwrap(), 0);
+    let mut came = Vec::new();
+    while receiver.receive(&socket, &mut batch, batch::now()).unwrap() > 0 {
+        assert!(batch.len() <= RxBatch::SLOTS);
+        for (from, bytes, _) in batch.iter_mut() {
+            assert_eq!(from, peer.local_addr().unwrap());
+            came.push(bytes[0]);
+        }
+    }
+    assert_eq!(came, (0..100).collect::<Vec<u8>>());
     assert!(batch.is_empty());
+}
+
+/// A socket as the engine's, and a batch with runs towards it.
+fn runs_to_ourselves() -> (socket2::Socket, TxBatch) {
+    let socket = socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut batch = TxBatch::new();
+    for number in 0..20u8 {
+        let to = Destination { slot: u32::from(number) % 2, address };
+        assert!(batch.push(to, &vec![number; 1_000 + usize::from(number % 2)]));
+    }
+    (socket, batch)
+}
+
+/// All that is in the socket: first byte and length of each datagram.
+fn drain(socket: &socket2::Socket) -> Vec<(u8, usize)> {
+    let (mut batch, mut receiver, mut all) = (RxBatch::new(), batch::Receiver::new(), Vec::new());
+    while receiver.receive(socket, &mut batch, batch::now()).unwrap() > 0 {
+        all.extend(batch.iter_mut().map(|(_, bytes, _)| {
+            assert!(bytes.iter().all(|byte| *byte == bytes[0]));
+            (bytes[0], bytes.len())
+        }));
+    }
+    all
+}
+
+#[test]
+fn a_run_that_the_kernel_did_not_take_apart_is_split_again() {
+    let (socket, batch) = runs_to_ourselves();
+    let mut sender = batch::Sender::new(false);
+    assert_eq!(sender.send(&socket, &batch), batch::Sent { messages: 2, refused: 0 });
+    let even = (0..20).step_by(2).map(|number| (number, 1_000));
+    let odd = (1..20).step_by(2).map(|number| (number, 1_001));
+    assert_eq!(drain(&socket), even.chain(odd).collect::<Vec<_>>());
+}
+
+#[test]
+fn without_segmentation_every_datagram_goes_alone_and_that_is_remembered() {
+    let (socket, batch) = runs_to_ourselves();
+    let mut sender = batch::Sender::new(false);
+    sender.refuse_segmentation();
+    for _ in 0..2 {
+        assert_eq!(sender.send(&socket, &batch), batch::Sent { messages: 20, refused: 0 });
+        assert_eq!(drain(&socket).len(), 20);
+    }
+}
+
+#[test]
+fn a_thousand_destinations_are_reached_in_one_batch() {
+    let (socket, _) = runs_to_ourselves();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let mut batch = TxBatch::new();
+    for slot in 0..1_500u32 {
+        assert!(batch.push(Destination { slot, address }, &slot.to_be_bytes()));
+    }
+    let sent = batch::Sender::new(false).send(&socket, &batch);
+    assert_eq!(sent, batch::Sent { messages: 1_500, refused: 0 });
+}
+
+#[test]
+fn a_datagram_has_the_time_at_which_it_came_not_that_at_which_it_was_read() {
+    let socket = socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let peer = receiver();
+    let before = batch::now().mono;
+    peer.send_to(b"now", socket.local_addr().unwrap().as_socket().unwrap()).unwrap();
+    let after = batch::now().mono;
+    // Read much later, without waiting for it.
+    let late = batch::now().later(Duration::from_millis(500));
+    let mut batch = RxBatch::new();
+    assert_eq!(batch::Receiver::new().receive(&socket, &mut batch, late).unwrap(), 1);
+    let (.., arrival) = batch.iter_mut().next().unwrap();
+    let slack = Duration::from_millis(100); // the two clocks are read one after the other
+    assert!(arrival + slack >= before && arrival <= after + slack);
 }
 
 mod peer;

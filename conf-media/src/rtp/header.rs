@@ -34,16 +34,20 @@ impl Header {
         let Some((fixed, rest)) = out.split_first_chunk_mut::<FIXED_HEADER>() else {
             return Err(RtpError::NoRoom { needed: FIXED_HEADER, room });
         };
-        let [q0, q1] = self.sequence.to_be_bytes();
-        let [t0, t1, t2, t3] = self.timestamp.to_be_bytes();
-        let [s0, s1, s2, s3] = self.ssrc.to_be_bytes();
-        let has_block = if extensions.is_empty() { 0 } else { 0x10 };
-        let second = self.payload_type & 0x7f | u8::from(self.marker) << 7;
-        *fixed = [0x80 | has_block, second, q0, q1, t0, t1, t2, t3, s0, s1, s2, s3];
+        *fixed = self.fixed(!extensions.is_empty());
         if extensions.is_empty() {
             return Ok(FIXED_HEADER);
         }
         write_block(extensions, rest, room)
+    }
+
+    /// The first 12 bytes, of a packet with or without a block of extensions.
+    pub(crate) fn fixed(&self, has_block: bool) -> [u8; FIXED_HEADER] {
+        let [q0, q1] = self.sequence.to_be_bytes();
+        let [t0, t1, t2, t3] = self.timestamp.to_be_bytes();
+        let [s0, s1, s2, s3] = self.ssrc.to_be_bytes();
+        let second = self.payload_type & 0x7f | u8::from(self.marker) << 7;
+        [0x80 | u8::from(has_block) << 4, second, q0, q1, t0, t1, t2, t3, s0, s1, s2, s3]
     }
 }
 

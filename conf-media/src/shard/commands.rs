@@ -40,6 +40,7 @@ impl Shard {
                 self.edge_key(track, peer).map(|edge| self.end_edge(edge))
             }
             Command::Pause { track, peer, paused } => self.pause(now, track, peer, paused),
+            Command::SetPadding { peer, padding } => self.set_padding(peer, padding),
         };
         self.count();
         done
@@ -74,7 +75,9 @@ impl Shard {
         let ufrag = credentials.ufrag.clone();
         let key = self.peers.insert(Peer::new(id, Agent::new(credentials), report_ssrc));
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.set_slot(key.slot());
+            // Even ones; the odd ones are those of edges.
+            peer.set_slot(key.slot().saturating_mul(2));
+            peer.padding = self.padding;
         }
         self.ufrags.insert(ufrag, key);
         self.peer_ids.insert(id, key);
@@ -271,6 +274,11 @@ impl Shard {
         let Some(edge) = self.edges.get_mut(key) else { return };
         let Some(track) = self.tracks.get(edge.track) else { return };
         if edge.subscription != subscription {
+            if let Some(peer) = self.peers.get_mut(edge.subscriber)
+                && subscription.extensions.transport_cc.is_some()
+            {
+                peer.number_transport();
+            }
             edge.subscription = subscription;
             edge.describe(&track.publication);
         }
@@ -299,9 +307,16 @@ impl Shard {
         };
         let before = first(subscription.ssrc);
         let last_repair = subscription.rtx_ssrc.map(first).unwrap_or_default().sequence;
+        if subscription.extensions.transport_cc.is_some() {
+            peer.number_transport();
+        }
         let described = (key, &track.publication);
-        let edge = Edge::new(described, subscriber, subscription, (before, last_repair));
+        let mut edge = Edge::new(described, subscriber, subscription, (before, last_repair));
+        edge.set_padding(peer.padding);
         let edge = self.edges.insert(edge);
+        if let Some(entry) = self.edges.get_mut(edge) {
+            entry.set_key(edge, track.publication.kind);
+        }
         track.edges.push(edge);
         peer.received.push(edge);
         Ok(edge)
@@ -319,6 +334,18 @@ impl Shard {
         let (tracks, mut downstream) = self.downstream(now);
         if let Some(track) = tracks.get_mut(track) {
             downstream.join(track, key);
+        }
+        Ok(())
+    }
+
+    fn set_padding(&mut self, id: PeerId, padding: bool) -> Result<(), Refusal> {
+        let key = self.peer_key(id)?;
+        let peer = self.peers.get_mut(key).ok_or(Refusal::UnknownPeer)?;
+        peer.padding = padding;
+        for &edge in &peer.received {
+            if let Some(edge) = self.edges.get_mut(edge) {
+                edge.set_padding(padding);
+            }
         }
         Ok(())
     }

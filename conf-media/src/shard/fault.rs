@@ -15,13 +15,13 @@ use crate::time::Now;
 use super::{Input, Refusal, Shard};
 
 impl Shard {
-    /// Takes all datagrams of a batch, which arrived at `now`, and clears it. Drops are counted.
+    /// Takes all datagrams of a batch and clears it. Drops are counted.
     pub fn handle_batch(&mut self, now: Now, batch: &mut RxBatch) {
         let mut datagrams = batch.iter_mut();
         loop {
             let rest = AssertUnwindSafe(|| {
-                for (from, bytes) in datagrams.by_ref() {
-                    let _ = self.handle(now, Input::Datagram { from, bytes, arrival: now.mono });
+                for (from, bytes, arrival) in datagrams.by_ref() {
+                    let _ = self.handle(now, Input::Datagram { from, bytes, arrival });
                 }
             });
             if catch_unwind(rest).is_ok() {

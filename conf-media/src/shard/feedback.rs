@@ -53,6 +53,14 @@ impl Shard {
             Packet::Fir { entries, .. } => {
                 entries.take(MAX_FIR).for_each(|(media, _)| self.keyframe(now, key, media));
             }
+            Packet::TransportFeedback(feedback) => {
+                let transport = self.peers.get_mut(key).and_then(Peer::transport_mut);
+                let Some(transport) = transport else { return };
+                let reported = transport.handle(arrival, &feedback);
+                self.out.counters.feedback_received += 1;
+                self.out.counters.acknowledged += reported.arrived;
+                self.out.counters.reported_lost += reported.lost;
+            }
             _ => {}
         }
     }

@@ -25,9 +25,9 @@ use crate::command::{Command, Event, PeerId, TrackId};
 use crate::director::{Order, Report, ShardIndex};
 use crate::egress::TxBatch;
 use crate::forward::{Downstream, Edge};
-use crate::peer::Peer;
+use crate::peer::{Peer, Transport};
 use crate::slab::{Key, Slab};
-use crate::stats::{Counters, DropReason};
+use crate::stats::{Counters, DropReason, TransportStats};
 use crate::time::Now;
 use crate::track::Track;
 
@@ -138,6 +138,8 @@ pub enum Refusal {
 #[derive(Debug)]
 pub struct Shard {
     seed: u64,
+    /// Peers that come are sent padded packets.
+    padding: bool,
     peers: Slab<Peer>,
     tracks: Slab<Track>,
     edges: Slab<Edge>,
@@ -178,6 +180,7 @@ impl Shard {
         let seeded = Seeded(config.seed);
         Self {
             seed: config.seed,
+            padding: config.padding,
             peers: Slab::new(),
             tracks: Slab::new(),
             edges: Slab::new(),
@@ -187,7 +190,7 @@ impl Shard {
             ufrags: HashMap::with_hasher(seeded),
             others: Others::new(seeded),
             links,
-            out: Outbox::new(),
+            out: Outbox::new(config.hold),
             in_work: None,
             #[cfg(any(test, feature = "test-util"))]
             planted: None,
@@ -218,13 +221,15 @@ impl Shard {
         }
     }
 
-    /// Hands out all datagrams that are to be sent: `batch` is cleared and exchanged with the
-    /// shard's own arena, so call it with the same two batches in turn. Call it after every
+    /// Hands out the datagrams that are to be sent now: `batch` is cleared and exchanged with the
+    /// shard's own arena, so call it with the same batch again and again. Call it after every
     /// `handle`, `handle_batch` and `handle_timeout`.
-    pub fn flush(&mut self, _now: Now, batch: &mut TxBatch) {
-        batch.clear();
-        std::mem::swap(&mut self.out.egress, batch);
-        self.out.counters.bytes_out += batch.bytes_used() as u64;
+    ///
+    /// Media waits until no run is open any more (a picture is complete with its last packet, sound
+    /// always waits for more), but at most [`ShardConfig::hold`]; [`Shard::timeout`] knows when that
+    /// is. Everything else is handed out at once.
+    pub fn flush(&mut self, now: Now, batch: &mut TxBatch) {
+        self.out.flush(now.mono, batch);
     }
 
     /// Does what is due.
@@ -254,16 +259,24 @@ impl Shard {
         self.links.look();
     }
 
-    /// When to call [`Shard::handle_timeout`]; `None` while nothing waits.
+    /// When to call [`Shard::handle_timeout`] and [`Shard::flush`]; `None` while nothing waits.
     #[must_use]
     pub fn timeout(&self) -> Option<Instant> {
-        self.tick
+        [self.tick, self.out.media.timeout()].into_iter().flatten().min()
     }
 
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.out.counters
+    }
+
+    /// What a peer was sent under transport-wide numbers and what it says of it; `None` for one that
+    /// did not negotiate that, or is unknown.
+    #[must_use]
+    pub fn transport(&self, peer: PeerId) -> Option<TransportStats> {
+        let &key = self.peer_ids.get(&peer)?;
+        self.peers.get(key)?.transport().map(Transport::stats)
     }
 
     /// The part that sends, and beside it the tracks.

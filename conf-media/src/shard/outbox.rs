@@ -1,6 +1,7 @@
 //! What leaves a shard: datagrams in the arena, outputs in a queue, numbers in the counters.
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use crate::command::Event;
 use crate::egress::{Destination, TxBatch};
@@ -12,21 +13,78 @@ use super::Output;
 /// Everything on its way out.
 #[derive(Debug)]
 pub(crate) struct Outbox {
+    /// What never waits: answers, reports, handshakes, packets sent again.
     pub(crate) egress: TxBatch,
+    /// What waits a moment for others that leave with it.
+    pub(crate) media: Held,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) counters: Counters,
     /// Reports are put together here, and answers to checks.
     scratch: Vec<u8>,
 }
 
+/// Media on its way out: a picture comes in several batches, and leaves in one run.
+#[derive(Debug)]
+pub(crate) struct Held {
+    batch: TxBatch,
+    /// Since when the oldest datagram waits.
+    since: Option<Instant>,
+    hold: Duration,
+}
+
+impl Held {
+    /// Writes one datagram; its run waits for others if `more` of it follow soon.
+    pub(crate) fn write(
+        &mut self,
+        now: Instant,
+        (to, more): (Destination, bool),
+        room: usize,
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> bool {
+        let written = self.batch.write_open(to, room, more, write);
+        if written && self.since.is_none() {
+            self.since = Some(now);
+        }
+        written
+    }
+
+    /// When the oldest datagram has waited long enough.
+    pub(crate) fn timeout(&self) -> Option<Instant> {
+        self.since.map(|since| since + self.hold)
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        !self.batch.is_open()
+            || self.batch.bytes_used() >= FULL
+            || self.timeout().is_none_or(|at| now >= at)
+    }
+}
+
 impl Outbox {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hold: Duration) -> Self {
         Self {
             egress: TxBatch::new(),
+            media: Held { batch: TxBatch::new(), since: None, hold },
             outputs: VecDeque::with_capacity(64),
             counters: Counters::default(),
             scratch: Vec::with_capacity(2048),
         }
+    }
+
+    /// Exchanges `batch` with what is to be sent now.
+    pub(crate) fn flush(&mut self, now: Instant, batch: &mut TxBatch) {
+        batch.clear();
+        if self.media.is_due(now) {
+            std::mem::swap(&mut self.media.batch, batch);
+            self.media.since = None;
+        }
+        if !self.egress.is_empty() {
+            let lost = batch.append(&self.egress);
+            (0..lost).for_each(|_| self.counters.drop_one(DropReason::ArenaFull));
+            self.egress.clear();
+        }
+        self.counters.bytes_out += batch.bytes_used() as u64;
+        self.counters.runs_out += batch.runs().len() as u64;
     }
 
     /// Something the control plane wants to know.
@@ -83,6 +141,8 @@ impl Outbox {
     }
 }
 
+/// Media that waits no longer, whatever is open: half of the arena.
+const FULL: usize = TxBatch::MAX_BYTES / 2;
 /// Bytes that sealing may add: index and the longest tag there is.
 const SEAL: usize = 32;
 /// Outputs that wait to be polled.

@@ -312,6 +312,7 @@ fn keep(
 ) -> Result<(u64, Kept), DropReason> {
     let codec = track.codec(view.payload_type).ok_or(DropReason::UnknownPayloadType)?.codec;
     let descriptor = track.publication.extensions.dependency_descriptor;
+    let is_video = track.is_video();
     let encoding = track.encodings.get_mut(binding.encoding).ok_or(DropReason::UnknownSource)?;
     if binding.role == Role::Media {
         encoding.stats.record(view.sequence, view.timestamp, now.mono);
@@ -323,7 +324,8 @@ fn keep(
     }
     let descriptor = descriptor.and_then(|id| view.extension(packet, id));
     let picture = codec.describe(view.payload(packet), descriptor);
-    let kept = encoding.ring.insert(sequence, packet, Entry { view: *view, picture });
+    let uneven = is_video && encoding.evener.handle(view, packet.len() - usize::from(view.padding));
+    let kept = encoding.ring.insert(sequence, packet, Entry { view: *view, picture, uneven });
     if matches!(kept, Kept::Newest | Kept::Older) {
         encoding.late_in_row = 0;
         encoding.kept_at = Some(now.mono);

@@ -16,12 +16,14 @@ pub(super) struct Sources<S> {
     /// Sorted by source, with the place in `states`.
     order: Vec<(u32, usize)>,
     states: Vec<S>,
+    /// The one that was found last: most packets in a row are of one source.
+    recent: Option<(u32, usize)>,
     limit: usize,
 }
 
 impl<S> Sources<S> {
     pub(super) fn new(limit: usize) -> Self {
-        Self { order: Vec::new(), states: Vec::new(), limit }
+        Self { order: Vec::new(), states: Vec::new(), recent: None, limit }
     }
 
     /// `None` for a source not seen before.
@@ -29,10 +31,15 @@ impl<S> Sources<S> {
     /// # Errors
     /// [`SrtpError::TooManySources`] if it could not be kept.
     pub(super) fn find(&mut self, ssrc: u32) -> Result<Option<&mut S>, SrtpError> {
+        if let Some((known, place)) = self.recent
+            && known == ssrc
+        {
+            return Ok(self.states.get_mut(place));
+        }
         match self.order.binary_search_by_key(&ssrc, |(ssrc, _)| *ssrc) {
             Ok(at) => {
-                let place = self.order.get(at).map(|(_, place)| *place);
-                Ok(place.and_then(|place| self.states.get_mut(place)))
+                self.recent = self.order.get(at).copied();
+                Ok(self.recent.and_then(|(_, place)| self.states.get_mut(place)))
             }
             Err(_) if self.states.len() >= self.limit => {
                 Err(SrtpError::TooManySources { limit: self.limit })

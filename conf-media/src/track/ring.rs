@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     pub view: View,
     /// What its payload is.
     pub picture: Picture,
+    /// With one byte of padding it is as long as the others of its picture.
+    pub uneven: bool,
 }
 
 /// A packet in the ring.
@@ -202,7 +204,7 @@ mod tests {
         packet.extend(payload);
         let view = rtp::parse(&packet).unwrap();
         let picture = Codec::Vp8.describe(view.payload(&packet), None);
-        ring.insert(sequence, &packet, Entry { view, picture })
+        ring.insert(sequence, &packet, Entry { view, picture, uneven: false })
     }
 
     #[test]
@@ -259,7 +261,7 @@ mod tests {
             packet.extend(payload);
             let view = rtp::parse(&packet).unwrap();
             let picture = Codec::H264 { profile: 0x42e0, mode: 1 }.describe(payload, None);
-            ring.insert(sequence, &packet, Entry { view, picture });
+            ring.insert(sequence, &packet, Entry { view, picture, uneven: false });
             ring.keyframe(8)
         };
         let (sets, slice) = ([0x78, 0, 2, 0x67, 1, 0, 2, 0x68, 1], [0x7c, 0x85, 0x80]);
@@ -277,7 +279,7 @@ mod tests {
         header.write(&[], &mut packet).unwrap();
         let view = rtp::parse(&packet).unwrap();
         assert_eq!(
-            ring.insert(1, &packet, Entry { view, picture: Picture::default() }),
+            ring.insert(1, &packet, Entry { view, picture: Picture::default(), uneven: false }),
             Kept::Oversized
         );
     }

@@ -1,0 +1,196 @@
+//! What was sent to one subscriber under transport-wide numbers, and what it says of it.
+//!
+//! Each packet of a peer that negotiated the extension carries the next number, whatever its
+//! source. The peer reports, some ten times a second, which of them arrived. A [`Transport`]
+//! matches that with what was sent: the ground on which the bandwidth is estimated. Its memory is
+//! fixed, and a report costs no more than the packets that it can be about.
+//!
+//! Source: draft-holmer-rmcat-transport-wide-cc-extensions-01.
+
+use std::time::{Duration, Instant};
+
+use crate::rtcp::TransportFeedback;
+use crate::stats::TransportStats;
+
+/// The packets that one peer was sent lately.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    sent: Vec<Sent>,
+    next: u16,
+    began: Option<Instant>,
+    stats: TransportStats,
+}
+
+/// One packet.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    /// In microseconds since the first one, wrapping.
+    at: u32,
+    /// Sealed.
+    bytes: u16,
+    /// Upper bits of its number.
+    round: u8,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// Nothing was sent here yet.
+    Empty,
+    Unknown,
+    Lost,
+    Arrived,
+}
+
+/// What one report said that was not known before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reported {
+    pub(crate) arrived: u64,
+    pub(crate) lost: u64,
+}
+
+impl Transport {
+    /// Nothing sent yet. Takes all the memory it will need, 8 kB.
+    pub(crate) fn new() -> Self {
+        let empty = Sent { at: 0, bytes: 0, round: 0, fate: Fate::Empty };
+        Self { sent: vec![empty; KEPT], next: 1, began: None, stats: TransportStats::default() }
+    }
+
+    /// The number of the next packet.
+    pub(crate) fn next(&self) -> u16 {
+        self.next
+    }
+
+    /// The packet went out under [`Transport::next`].
+    pub(crate) fn sent(&mut self, now: Instant, bytes: usize) {
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        let at = self.micros(now);
+        let (index, round) = place(number);
+        let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
+        self.stats.sent += 1;
+        self.stats.sent_bytes += u64::from(bytes);
+        if let Some(place) = self.sent.get_mut(index) {
+            *place = Sent { at, bytes, round, fate: Fate::Unknown };
+        }
+    }
+
+    /// The peer reports which packets arrived.
+    pub(crate) fn handle(&mut self, now: Instant, feedback: &TransportFeedback<'_>) -> Reported {
+        let now = self.micros(now);
+        let (mut reported, mut newest) = (Reported::default(), None);
+        for status in feedback.statuses().take(KEPT) {
+            let (index, round) = place(status.sequence);
+            let Some(sent) = self.sent.get_mut(index).filter(|sent| sent.round == round) else {
+                continue;
+            };
+            match (sent.fate, status.arrival) {
+                (Fate::Unknown, None) => {
+                    sent.fate = Fate::Lost;
+                    reported.lost += 1;
+                }
+                (Fate::Unknown | Fate::Lost, Some(_)) => {
+                    self.stats.lost -= u64::from(sent.fate == Fate::Lost);
+                    sent.fate = Fate::Arrived;
+                    self.stats.delivered_bytes += u64::from(sent.bytes);
+                    reported.arrived += 1;
+                    newest = Some(sent.at);
+                }
+                _ => {}
+            }
+        }
+        self.stats.acknowledged += reported.arrived;
+        self.stats.lost += reported.lost;
+        if let Some(at) = newest {
+            let micros = now.wrapping_sub(at);
+            self.stats.round_trip = Some(Duration::from_micros(u64::from(micros)));
+        }
+        reported
+    }
+
+    /// Totals so far.
+    pub(crate) fn stats(&self) -> TransportStats {
+        self.stats
+    }
+
+    fn micros(&mut self, now: Instant) -> u32 {
+        let began = *self.began.get_or_insert(now);
+        let micros = now.saturating_duration_since(began).as_micros();
+        u32::try_from(micros & u128::from(u32::MAX)).unwrap_or_default()
+    }
+}
+
+fn place(number: u16) -> (usize, u8) {
+    let round = u8::try_from(number >> KEPT_BITS).unwrap_or_default();
+    (usize::from(number) & (KEPT - 1), round)
+}
+
+const KEPT_BITS: u32 = 10;
+/// Packets that are remembered: 500 ms of 20 Mbit/s.
+const KEPT: usize = 1 << KEPT_BITS;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forward::test_clock;
+    use crate::rtcp::write::{self, TransportInfo};
+    use crate::rtcp::{self, Packet};
+
+    /// What a peer reports from `base` on, each packet arrived or lost.
+    fn report(transport: &mut Transport, now: Instant, base: u16, arrived: &[bool]) -> Reported {
+        let mut bytes = Vec::new();
+        let info = TransportInfo { sender: 1, media: 2, base, reference: 7, number: 0 };
+        let statuses: Vec<_> = arrived.iter().map(|&arrived| arrived.then_some(4)).collect();
+        write::transport_feedback(&mut bytes, &info, &statuses);
+        let Some(Ok(Packet::TransportFeedback(feedback))) = rtcp::walk(&bytes).next() else {
+            panic!("no feedback");
+        };
+        transport.handle(now, &feedback)
+    }
+
+    fn sent(count: usize) -> (Transport, Instant) {
+        let now = test_clock().mono;
+        let mut transport = Transport::new();
+        (0..count).for_each(|_| transport.sent(now, 1_000));
+        (transport, now)
+    }
+
+    #[test]
+    fn a_packet_takes_eight_bytes() {
+        assert_eq!(size_of::<Sent>(), 8);
+    }
+
+    #[test]
+    fn feedback_tells_arrived_lost_and_late_packets_once_each() {
+        let (mut transport, now) = sent(4);
+        let later = now + Duration::from_millis(40);
+        let first = report(&mut transport, later, 1, &[true, false, true]);
+        assert_eq!(first, Reported { arrived: 2, lost: 1 });
+        let again = report(&mut transport, later, 1, &[true, true, true]);
+        assert_eq!(again, Reported { arrived: 1, lost: 0 }, "the lost one came late");
+        let stats = transport.stats();
+        assert_eq!((stats.sent, stats.acknowledged, stats.lost), (4, 3, 0));
+        assert_eq!((stats.sent_bytes, stats.delivered_bytes), (4_000, 3_000));
+        assert_eq!(stats.round_trip, Some(Duration::from_millis(40)));
+    }
+
+    #[test]
+    fn what_was_never_sent_is_not_believed() {
+        let (mut transport, now) = sent(4);
+        assert_eq!(report(&mut transport, now, 100, &[true; 50]), Reported::default());
+        assert_eq!(report(&mut transport, now, 0, &[true]), Reported::default());
+        let far = report(&mut transport, now, 1 + (1 << KEPT_BITS), &[true; 3]);
+        assert_eq!(far, Reported::default(), "the same places, other numbers");
+        assert_eq!(transport.stats().acknowledged, 0);
+    }
+
+    #[test]
+    fn numbers_wrap_and_only_the_last_packets_are_remembered() {
+        let (mut transport, now) = sent(70_000);
+        let next = transport.next();
+        assert_eq!(next, 4_465);
+        assert_eq!(report(&mut transport, now, next - 2_000, &[true; 10]), Reported::default());
+        assert_eq!(report(&mut transport, now, next - 1_024, &[true; 10]).arrived, 10);
+        assert_eq!(report(&mut transport, now, next, &[true; 10]), Reported::default());
+    }
+}
