@@ -1,16 +1,18 @@
 //! Bench group `floor`: what forwarding costs beside what nobody can do without.
 //!
 //! `fanout` is the engine in memory: open, ring, rewrite, copy, seal for 100 subscribers, with
-//! records for retransmission, transport-wide numbers and padding. `floor` is one copy and one
-//! seal with a key of its own for each of the same packets, nothing else. The two say little apart
-//! on a machine that others use too: `cargo bench --bench floor -- --ratio` runs them alternately
-//! and prints the median of their ratios; `-- --count` runs `fanout` alone, for callgrind.
+//! records for retransmission, transport-wide numbers, ten reports a second of each subscriber on
+//! them, and padding. `floor` is one copy and one seal with a key of its own for each of the same
+//! packets, nothing else. The two say little apart on a machine that others use too: `cargo bench
+//! --bench floor -- --ratio` runs them alternately and prints the median of their ratios; `--
+//! --count 20` forwards so many pictures, for callgrind.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use conf_benches::now;
+use conf_media::rtcp::write::{self, TransportInfo};
 use conf_media::rtp::Header;
 use conf_media::test_util::{Lab, Outgoing, camera, subscription, vp8};
 use criterion::{Criterion, Throughput};
@@ -27,7 +29,13 @@ struct Fanout {
     publisher: usize,
     sequence: u16,
     picture: u16,
-    pictures: Vec<Vec<Vec<u8>>>,
+    pictures: Vec<Picture>,
+}
+
+/// The datagrams of one picture, and the reports that come behind it.
+struct Picture {
+    packets: Vec<Vec<u8>>,
+    reports: Vec<(usize, Vec<u8>)>,
 }
 
 impl Fanout {
@@ -47,7 +55,28 @@ impl Fanout {
         self.pictures = (0..pictures).map(|_| self.picture()).collect();
     }
 
-    fn picture(&mut self) -> Vec<Vec<u8>> {
+    fn picture(&mut self) -> Picture {
+        let packets = self.packets();
+        let reports = if self.picture % PER_REPORT == 0 { self.reports() } else { Vec::new() };
+        Picture { packets, reports }
+    }
+
+    /// All subscribers report that the last packets came.
+    fn reports(&mut self) -> Vec<(usize, Vec<u8>)> {
+        let count = PER_REPORT * 4;
+        let base = (self.picture * 4).wrapping_sub(count).wrapping_add(1);
+        let number = (self.picture / PER_REPORT).to_be_bytes()[1];
+        let mut report = Vec::new();
+        write::receiver_report(&mut report, 1, &[]);
+        let info = TransportInfo { sender: 1, media: 900, base, reference: 0, number };
+        write::transport_feedback(&mut report, &info, &vec![Some(1); usize::from(count)]);
+        let subscribers = 1..=SUBSCRIBERS;
+        subscribers
+            .map(|subscriber| (subscriber, self.lab.seal_rtcp(subscriber, &report)))
+            .collect()
+    }
+
+    fn packets(&mut self) -> Vec<Vec<u8>> {
         let picture = self.picture;
         self.picture = picture.wrapping_add(1);
         let last = PICTURE.len() - 1;
@@ -71,7 +100,11 @@ impl Fanout {
         let mut sent = 0;
         for picture in pictures {
             self.lab.now = self.lab.now.later(Duration::from_millis(33));
-            sent += self.lab.run_batch(from, &picture);
+            sent += self.lab.run_batch(from, &picture.packets);
+            for (subscriber, report) in picture.reports {
+                let from = self.lab.remote(subscriber).address;
+                sent += self.lab.run_batch(from, &[report]);
+            }
         }
         sent
     }
@@ -179,8 +212,9 @@ fn main() {
         return ratio();
     }
     if asked("--count") {
+        let pictures = std::env::args().find_map(|argument| argument.parse().ok());
         let mut fanout = Fanout::new();
-        fanout.prepare(20);
+        fanout.prepare(pictures.unwrap_or(20));
         println!("{} packets", fanout.run());
         return;
     }
@@ -188,6 +222,8 @@ fn main() {
 }
 
 const ROUNDS: usize = 41;
+/// Pictures to a report: 30 a second.
+const PER_REPORT: u16 = 3;
 /// Of a packet as it leaves: 12 bytes and one block with mid and transport-wide number.
 const HEADER: usize = 24;
 const TAG: usize = 16;

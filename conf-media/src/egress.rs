@@ -326,7 +326,7 @@ impl Default for TxBatch {
     }
 }
 
-/// How often a batch is emptied before its memory is looked at: seconds at least.
+/// How often a batch is emptied before its memory is looked at: about a second under load.
 const LOOK_AFTER: u32 = 4_096;
 
 #[cfg(test)]

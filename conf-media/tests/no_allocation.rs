@@ -124,9 +124,9 @@ fn lab() -> Lab {
     lab
 }
 
-/// What a subscriber says of the packets of a batch, sealed.
+/// What a subscriber says, before a batch, of the packets of the one before; sealed.
 fn feedback(lab: &mut Lab, peer: usize, batch: usize) -> Vec<u8> {
-    let base = 1 + (batch * BATCH) as u16;
+    let base = 1 + (batch.saturating_sub(1) * BATCH) as u16;
     let info = TransportInfo { sender: 1, media: 900, base, reference: 0, number: batch as u8 };
     let mut feedback = Vec::new();
     write::transport_feedback(&mut feedback, &info, &[Some(1); BATCH]);

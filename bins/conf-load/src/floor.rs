@@ -98,15 +98,15 @@ fn forward(socket: &Socket, inbox: &Receiver<Request>) {
     let mut fanout = Fanout::default();
     loop {
         wait(socket, fanout.timeout());
-        let now = batch::now().mono;
+        let now = batch::now();
         for request in inbox.try_iter() {
             if let Err(error) = fanout.handle(request, &mut out) {
                 eprintln!("conf-load floor: {error}");
             }
         }
-        let _ = receiver.receive(socket, &mut received);
-        fanout.forward(now, &mut received, &mut out);
-        if fanout.is_due(now, &out) {
+        let _ = receiver.receive(socket, &mut received, now);
+        fanout.forward(now.mono, &mut received, &mut out);
+        if fanout.is_due(now.mono, &out) {
             sender.send(socket, &out);
             out.clear();
         }

@@ -117,7 +117,7 @@ fn empty(
     // SAFETY: all-zero bytes are a valid `msghdr`: null pointers and lengths of 0.
     let mut header: libc::msghdr = unsafe { mem::zeroed() };
     header.msg_name = ptr::from_mut(sender).cast();
-    header.msg_namelen = size_of_val(sender) as _;
+    header.msg_namelen = SENDER;
     header.msg_iov = vector;
     header.msg_iovlen = 1;
     header.msg_control = control.0.as_mut_ptr().cast();
@@ -377,10 +377,13 @@ const DRAIN_MILLIS: u8 = 5;
 const SEGMENT_BYTES: u32 = 2;
 // SAFETY: arithmetic on a constant.
 const CONTROL: usize = unsafe { libc::CMSG_SPACE(SEGMENT_BYTES) } as usize;
+/// Bytes of a segment size and of a time stamp that come in.
+const RX_DATA: (u32, u32) = (4, 16);
 // SAFETY: arithmetic on constants.
-const RX_CONTROL: usize = unsafe {
-    libc::CMSG_SPACE(size_of::<libc::c_int>() as u32)
-        + libc::CMSG_SPACE(size_of::<libc::timespec>() as u32)
-} as usize;
+const RX_CONTROL: usize =
+    unsafe { libc::CMSG_SPACE(RX_DATA.0) + libc::CMSG_SPACE(RX_DATA.1) } as usize;
+/// Bytes of a `sockaddr_storage` (POSIX leaves it open; all systems agree).
+const SENDER: libc::socklen_t = 128;
+const _: () = assert!(size_of::<libc::sockaddr_storage>() >= SENDER as usize);
 /// A datagram does not wait longer in the socket.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);

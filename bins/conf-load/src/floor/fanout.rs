@@ -90,7 +90,7 @@ impl Fanout {
 
     /// Copies and seals every packet of a batch once for each of its subscribers.
     pub(crate) fn forward(&mut self, now: Instant, batch: &mut RxBatch, out: &mut TxBatch) {
-        for (from, datagram) in batch.iter_mut() {
+        for (from, datagram, _) in batch.iter_mut() {
             let Some(publisher) = self.publishers.get_mut(&from) else { continue };
             let Some(packet) = publisher.open(datagram) else { continue };
             publisher.note(packet, &mut self.open);
@@ -223,7 +223,7 @@ mod tests {
             let len = packet.len();
             packet.resize(len + PROFILE.rtp_tag_len(), 0);
             sealer.seal_rtp(&mut packet, len).unwrap();
-            batch.push(address(1), &packet);
+            batch.push(address(1), &packet, conf_media::net::batch::now().mono);
         }
         batch
     }
@@ -274,8 +274,8 @@ mod tests {
         fanout.forward(now, &mut packets(&mut sealer, CAMERA, &[100]), &mut out);
         assert!(out.is_empty() && !fanout.is_due(now, &out));
         let mut forged = RxBatch::new();
-        forged.push(address(1), &[0x80; 40]);
-        forged.push(address(2), &[0x80; 40]);
+        forged.push(address(1), &[0x80; 40], now);
+        forged.push(address(2), &[0x80; 40], now);
         fanout.forward(now, &mut forged, &mut out);
         assert!(out.is_empty());
     }
