@@ -18,6 +18,8 @@ pub(crate) struct Transport {
     sent: Vec<Sent>,
     next: u16,
     began: Option<Instant>,
+    /// The last moment in microseconds: all packets of a batch have the same.
+    last: Option<(Instant, u32)>,
     stats: TransportStats,
 }
 
@@ -53,7 +55,8 @@ impl Transport {
     /// Nothing sent yet. Takes all the memory it will need, 8 kB.
     pub(crate) fn new() -> Self {
         let empty = Sent { at: 0, bytes: 0, round: 0, fate: Fate::Empty };
-        Self { sent: vec![empty; KEPT], next: 1, began: None, stats: TransportStats::default() }
+        let stats = TransportStats::default();
+        Self { sent: vec![empty; KEPT], next: 1, began: None, last: None, stats }
     }
 
     /// The number of the next packet.
@@ -114,9 +117,16 @@ impl Transport {
     }
 
     fn micros(&mut self, now: Instant) -> u32 {
+        if let Some((at, micros)) = self.last
+            && at == now
+        {
+            return micros;
+        }
         let began = *self.began.get_or_insert(now);
         let micros = now.saturating_duration_since(began).as_micros();
-        u32::try_from(micros & u128::from(u32::MAX)).unwrap_or_default()
+        let micros = u32::try_from(micros & u128::from(u32::MAX)).unwrap_or_default();
+        self.last = Some((now, micros));
+        micros
     }
 }
 
