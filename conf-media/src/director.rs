@@ -130,9 +130,9 @@ impl Director {
             Command::SendDatagram { peer, .. } if self.shard_of(peer)?.is_none() => {
                 Err(Refusal::NoAddress)
             }
-            Command::SetKeys { peer, .. } | Command::SendDatagram { peer, .. } => {
-                self.to_peer(peer, command)
-            }
+            Command::SetKeys { peer, .. }
+            | Command::SetPadding { peer, .. }
+            | Command::SendDatagram { peer, .. } => self.to_peer(peer, command),
             Command::Publish { track, peer, publication } => self.publish(track, peer, publication),
             Command::Unpublish { track }
             | Command::Mute { track, .. }

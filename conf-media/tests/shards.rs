@@ -366,10 +366,10 @@ fn a_panic_ends_the_peer_that_it_belonged_to_and_no_other() {
     for (peer, sequence) in [(bad, 1), (bad, 2)] {
         let from = fleet.remote(peer).address;
         let datagram = fleet.seal(peer, &opus(5000, sequence, &[]));
-        batch.push(from, &datagram);
+        batch.push(from, &datagram, fleet.now.mono);
     }
     let check = fleet.remote(others[1]).check();
-    batch.push(fleet.remote(others[1]).address, &check);
+    batch.push(fleet.remote(others[1]).address, &check, fleet.now.mono);
     let now = fleet.now;
     fleet.shards[1].handle_batch(now, &mut batch);
     fleet.settle();

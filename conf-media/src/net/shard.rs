@@ -187,7 +187,7 @@ impl Thread {
     }
 }
 
-/// Milliseconds to wait, rounded up: waking before the timer is due would only spin.
+/// How long to wait.
 fn due_in(timer: Option<Instant>) -> Duration {
     timer.map_or(IDLE, |at| at.saturating_duration_since(batch::now().mono).min(IDLE))
 }
