@@ -196,7 +196,7 @@ fn server_messages() -> Vec<ServerMessage> {
     all
 }
 
-fn events() -> [Event; 9] {
+fn events() -> [Event; 10] {
     let changed = Participant { microphone: Microphone::On, camera: Camera::On, ..ada() };
     [
         Event::ParticipantJoined(ParticipantJoined { participant: ada() }),

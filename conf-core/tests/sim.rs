@@ -162,7 +162,10 @@ impl World {
             Input::Command { connection, request, .. } => {
                 self.clients.get_mut(&connection).unwrap().asked = Some(request);
             }
-            Input::Media(_) | Input::SetOptions(_) | Input::End { .. } => {}
+            Input::Media(_)
+            | Input::Listeners { .. }
+            | Input::SetOptions(_)
+            | Input::End { .. } => {}
         }
     }
 
@@ -264,6 +267,7 @@ impl World {
             9..=12 => Input::Media(self.fact()),
             13 if self.random.below(40) == 0 => Input::End { by: EndBy::Operator },
             13 if self.random.below(4) == 0 => Input::SetOptions(some_options(&mut self.random)),
+            14 if self.random.below(4) == 0 => Input::Listeners { count: self.random.index(4) },
             _ => {
                 let (connection, command) = (self.connection(), self.command());
                 self.next_request += 1;

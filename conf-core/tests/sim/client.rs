@@ -11,6 +11,7 @@ pub(crate) struct Client {
     pub(crate) sequence: u64,
     pub(crate) roster: Vec<Participant>,
     pub(crate) options: RoomOptions,
+    listeners: usize,
     /// Those in the lobby, as a moderator sees them.
     pub(crate) lobby: Vec<Waiting>,
     /// The own place in the lobby.
@@ -29,6 +30,7 @@ impl Client {
             sequence: 0,
             roster: Vec::new(),
             options: RoomOptions::default(),
+            listeners: 0,
             lobby: Vec::new(),
             place: None,
             asked: None,
@@ -60,6 +62,7 @@ impl Client {
                 self.roster.clone_from(&welcome.snapshot.participants);
                 self.lobby.clone_from(&welcome.snapshot.waiting);
                 self.options = welcome.snapshot.meeting.options;
+                self.listeners = welcome.snapshot.listeners;
                 let ids = welcome.snapshot.chat.iter().map(|message| message.id);
                 assert!(ids.clone().zip(ids.clone().skip(1)).all(|(a, b)| b == a + 1));
                 self.last_chat = ids.max().unwrap_or(self.last_chat);
@@ -117,6 +120,10 @@ impl Client {
             Event::OptionsChanged(changed) => {
                 assert_ne!(self.options, changed.options, "nothing changed");
                 self.options = changed.options;
+            }
+            Event::ListenersChanged(changed) => {
+                assert_ne!(self.listeners, changed.listeners, "nothing changed");
+                self.listeners = changed.listeners;
             }
             Event::MeetingEnded(_) => {}
         }

@@ -122,7 +122,7 @@ fn a_tool_that_publishes_is_a_participant_with_tracks_for_everybody() {
         });
         assert_eq!((update.tracks.len(), update.name.as_str()), (2, "tool 7"));
         assert!(update.tracks.iter().any(|track| track.mime_type == codec), "{codec}");
-        // It has two free sections of each kind, so it receives both at once after its next offer.
+        // It is asked for an offer, in which both tracks get their sections.
         assert_eq!(meeting.requirements(1).len(), 1);
     }
 }

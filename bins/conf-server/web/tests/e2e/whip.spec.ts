@@ -19,7 +19,10 @@ async function enter([url, jwt, publish]: readonly [string, string, boolean]): P
     const sendEncodings = ['q', 'h', 'f'].map((rid, at) => ({ rid, scaleResolutionDownBy: 4 / 2 ** at }))
     connection.addTransceiver(camera, { direction: 'sendonly', streams: [stream], sendEncodings })
   } else {
-    connection.addTransceiver('audio', { direction: 'recvonly' })
+    // Sound is decoded only where somebody listens.
+    page.ears = new Audio()
+    page.ears.autoplay = true
+    page.ears.srcObject = new MediaStream([connection.addTransceiver('audio', { direction: 'recvonly' }).receiver.track])
     connection.addTransceiver('video', { direction: 'recvonly' })
     connection.addTransceiver('video', { direction: 'recvonly' })
   }
@@ -32,7 +35,7 @@ async function enter([url, jwt, publish]: readonly [string, string, boolean]): P
   return answer.headers.get('location') ?? ''
 }
 
-/** Runs in the page: what each section received: frames of pictures, energy of sound. */
+/** Runs in the page: whether sound comes, and how many pictures. */
 async function received(): Promise<{ sound: boolean; pictures: number }> {
   let sound = false
   let pictures = 0
