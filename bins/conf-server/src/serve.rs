@@ -174,9 +174,8 @@ impl Server {
         tasks.extend(https.map(|https| https.keeper));
         tasks.push(kept.look_after(policy, stopping));
         let at = Addresses { http, metrics: metrics_at, redirect: redirect_at };
-        let server = Self { at, links, kept, meetings, engine, places, stop, reload, tasks };
-        tracing::info!(http = server.at.http.port(), "listening");
-        Ok(server)
+        tracing::info!(http = http.port(), "listening");
+        Ok(Self { at, links, kept, meetings, engine, places, stop, reload, tasks })
     }
 
     /// Where HTTP is served.

@@ -48,8 +48,10 @@ async fn what_one_tool_publishes_another_plays_in_slots_that_stay() {
 
 /// Waits until somebody's microphone is this.
 async fn microphone(socket: &mut Socket, state: &str) {
-    while socket.until("participant_changed").await["event"]["participant"]["microphone"] != state {
-    }
+    let is = |changed: &serde_json::Value| {
+        changed.pointer("/event/participant/microphone").is_some_and(|now| now == state)
+    };
+    while !is(&socket.until("participant_changed").await) {}
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::command::{Command, Event, Subscription, TrackId};
-use crate::signal::Signal;
 use crate::signal::livekit::tests::{CAMERA, JOIN, Meeting, identity, track_fact, track_of};
 use crate::signal::types::{Input, Source, TrackState};
 use crate::srtp::Profile;
