@@ -6,6 +6,11 @@
 //! packets, nothing else. The two say little apart on a machine that others use too: `cargo bench
 //! --bench floor -- --ratio` runs them alternately and prints the median of their ratios; `--
 //! --count 20` forwards so many pictures, for callgrind.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a program for the terminal, with inputs of its own"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -57,7 +62,8 @@ impl Fanout {
 
     fn picture(&mut self) -> Picture {
         let packets = self.packets();
-        let reports = if self.picture % PER_REPORT == 0 { self.reports() } else { Vec::new() };
+        let reports =
+            if self.picture.is_multiple_of(PER_REPORT) { self.reports() } else { Vec::new() };
         Picture { packets, reports }
     }
 

@@ -96,6 +96,7 @@ fn subject(command: &Command) -> Option<PeerId> {
         Command::AddPeer { peer, .. }
         | Command::RestartIce { peer, .. }
         | Command::SetKeys { peer, .. }
+        | Command::SetPadding { peer, .. }
         | Command::SendDatagram { peer, .. }
         | Command::Publish { peer, .. }
         | Command::Subscribe { peer, .. }
