@@ -1,21 +1,25 @@
 //! One remote transport: its path, its keys, the sources it sends and the edges it receives.
 
+mod allowance;
 mod sources;
 mod transport;
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::command::PeerId;
 use crate::egress::Destination;
 use crate::forward::Edge;
 use crate::forward::rewrite::Stopped;
+use crate::forward::stage::Stage;
 use crate::ice;
 use crate::rtcp::TransportRecorder;
+use crate::shard::wheel::Timer;
 use crate::slab::Key;
 use crate::srtp::{Keys, Opener, Sealer, SrtpError};
 use crate::track::Track;
 
+pub(crate) use allowance::Allowance;
 pub(crate) use sources::{Binding, Role, Sources, by_extensions, only_encoding};
 pub(crate) use transport::Transport;
 
@@ -23,11 +27,17 @@ pub(crate) use transport::Transport;
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) id: PeerId,
+    /// The microphones of its room.
+    pub(crate) stage: Key<Stage>,
     pub(crate) agent: ice::Agent,
     pub(crate) sources: Sources,
     pub(crate) published: Vec<Key<Track>>,
     pub(crate) received: Vec<Key<Edge>>,
     pub(crate) upstream: Upstream,
+    /// Lost packets that it asks for.
+    pub(crate) nacks: Allowance,
+    /// Its place in the timing wheel.
+    pub(crate) timer: Timer,
     slot: u32,
     opener: Option<Opener>,
     sealer: Option<Sealer>,
@@ -52,11 +62,13 @@ pub(crate) struct Upstream {
     /// Our synchronisation source in reports and requests.
     pub(crate) ssrc: u32,
     /// Arrival of its packets, if it negotiated transport-wide feedback.
-    pub(crate) recorder: TransportRecorder,
+    pub(crate) recorder: Option<Box<TransportRecorder>>,
     /// Header-extension id of the transport-wide sequence number.
     pub(crate) transport_cc: Option<u8>,
-    /// When the next receiver report is due.
+    /// When the next receiver report is due; `None` while no packet came since the last one.
     pub(crate) report_at: Option<Instant>,
+    /// When the last one was.
+    pub(crate) reported_at: Option<Instant>,
 }
 
 /// A source of ours that ended, and where.
@@ -66,21 +78,58 @@ struct Finished {
     stopped: Stopped,
 }
 
+impl Upstream {
+    /// A packet came. Returns when there is something to report, if that is news.
+    pub(crate) fn arrived(
+        &mut self,
+        now: Instant,
+        transport: Option<(u16, Instant)>,
+    ) -> Option<Instant> {
+        let before = self.due();
+        if self.report_at.is_none() {
+            let last = self.reported_at.unwrap_or(now);
+            self.report_at = Some(now.max(last + REPORT));
+        }
+        if let (Some((number, arrival)), Some(recorder)) = (transport, &mut self.recorder) {
+            recorder.record(number, arrival);
+        }
+        self.due().filter(|due| before.is_none_or(|before| *due < before))
+    }
+
+    /// When something is to be reported.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let feedback = self.recorder.as_ref().and_then(|recorder| recorder.timeout());
+        self.report_at.into_iter().chain(feedback).min()
+    }
+
+    /// A track was described with this id for the transport-wide number, or none.
+    pub(crate) fn negotiate(&mut self, transport_cc: Option<u8>) {
+        if transport_cc.is_some() {
+            self.transport_cc = transport_cc;
+            self.recorder.get_or_insert_default();
+        }
+    }
+}
+
 impl Peer {
     /// A peer whose checks are not answered yet, with the source of our reports to it.
-    pub(crate) fn new(id: PeerId, agent: ice::Agent, report_ssrc: u32) -> Self {
+    pub(crate) fn new(id: PeerId, stage: Key<Stage>, agent: ice::Agent, report_ssrc: u32) -> Self {
         Self {
             id,
+            stage,
             agent,
             sources: Sources::default(),
             published: Vec::new(),
             received: Vec::new(),
             upstream: Upstream {
                 ssrc: report_ssrc,
-                recorder: TransportRecorder::new(),
+                recorder: None,
                 transport_cc: None,
                 report_at: None,
+                reported_at: None,
             },
+            nacks: Allowance::default(),
+            timer: Timer::NONE,
             slot: Destination::NO_SLOT,
             opener: None,
             sealer: None,
@@ -157,5 +206,7 @@ impl Peer {
     }
 }
 
+/// Receiver reports to publishers.
+pub(crate) const REPORT: Duration = Duration::from_secs(1);
 /// Ended sources that are remembered; signalling numbers new ones, so reuse is rare.
-const MAX_FINISHED: usize = 512;
+const MAX_FINISHED: usize = 128;

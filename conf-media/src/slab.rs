@@ -122,12 +122,6 @@ impl<T> Slab<T> {
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
-
-    /// No entry lives.
-    #[must_use]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl<T> Default for Slab<T> {

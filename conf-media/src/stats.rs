@@ -26,6 +26,8 @@ pub enum DropReason {
     NoKeys,
     /// SRTP or SRTCP that did not open (forged, replayed, damaged).
     Unopened,
+    /// More synchronisation sources than one peer may send with.
+    TooManySources,
     /// Opened, but no RTP.
     MalformedRtp,
     /// Opened, but no RTCP.
@@ -64,7 +66,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of [`Counters::drops`].
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Unclassified,
         Self::Stun,
         Self::UnknownUser,
@@ -73,6 +75,7 @@ impl DropReason {
         Self::UnvalidatedAddress,
         Self::NoKeys,
         Self::Unopened,
+        Self::TooManySources,
         Self::MalformedRtp,
         Self::MalformedRtcp,
         Self::UnknownSource,
@@ -104,6 +107,7 @@ impl DropReason {
             Self::UnvalidatedAddress => "unvalidated_address",
             Self::NoKeys => "no_keys",
             Self::Unopened => "unopened",
+            Self::TooManySources => "too_many_sources",
             Self::MalformedRtp => "malformed_rtp",
             Self::MalformedRtcp => "malformed_rtcp",
             Self::UnknownSource => "unknown_source",
@@ -219,6 +223,8 @@ counters! {
     nacks_sent,
     /// Lost packets that subscribers asked for again.
     nacks_received,
+    /// Lost packets that subscribers asked for too often or too many at once.
+    nacks_refused,
     /// Packets that were sent again.
     resent,
     /// Packets that a publisher repaired (RFC 4588).
@@ -227,6 +233,8 @@ counters! {
     plis_sent,
     /// Keyframe requests of subscribers.
     plis_received,
+    /// Of them, those of subscribers who ask too often.
+    plis_refused,
     /// Changes of an edge to another layer.
     layer_switches,
     /// Subscribers that began with a keyframe from the ring.
@@ -247,8 +255,16 @@ counters! {
     acknowledged,
     /// Packets that subscribers reported as lost; some of them arrive later.
     reported_lost,
+    /// Packets of microphones that were not among the loudest of their room: kept, not forwarded.
+    packets_unheard,
+    /// Microphones that entered or left the loudest of their room.
+    stage_changes,
+    /// Timers of peers, tracks and edges that were looked at.
+    timers_run,
     /// Panics in handshakes that were caught; each ended one peer.
     handshake_panics,
+    /// Addresses that peers have validated, now.
+    paths,
     /// Peers now.
     peers,
     /// Tracks now.

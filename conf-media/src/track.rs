@@ -12,9 +12,11 @@ use crate::forward::layers::Layers;
 use crate::forward::padding::Evener;
 use crate::forward::rewrite::SenderClock;
 use crate::forward::speaker::Speaker;
+use crate::forward::stage::Place;
 use crate::peer::Peer;
 use crate::seq::{Missing, MissingPackets, ReceiverStats, Unwrapper};
 use crate::shard::relay::Relay;
+use crate::shard::wheel::Timer;
 use crate::slab::Key;
 
 use ring::Ring;
@@ -27,12 +29,18 @@ pub(crate) struct Track {
     pub(crate) publication: Publication,
     pub(crate) muted: bool,
     pub(crate) live: bool,
+    /// Of its microphone: it is among the loudest of the room.
+    pub(crate) heard: bool,
     pub(crate) layers: Layers,
     pub(crate) encodings: Vec<Encoding>,
     pub(crate) edges: Vec<Key<Edge>>,
     /// Other shards that get a copy of each packet.
     pub(crate) relays: Vec<Relay>,
     pub(crate) speaker: Option<Speaker>,
+    /// Among the microphones of its room, if its packets carry levels.
+    pub(crate) place: Option<Place>,
+    /// Its place in the timing wheel.
+    pub(crate) timer: Timer,
 }
 
 /// Where the packets of a track come from.
@@ -89,11 +97,14 @@ impl Track {
             publication,
             muted: false,
             live: false,
+            heard: true,
             layers: Layers::default(),
             encodings,
             edges: Vec::new(),
             relays: Vec::new(),
             speaker,
+            place: None,
+            timer: Timer::NONE,
         }
     }
 
@@ -122,6 +133,12 @@ impl Track {
     /// Ticks per second of its RTP clock; all payload types of a section share it in practice.
     pub(crate) fn clock_rate(&self) -> u32 {
         self.publication.codecs.first().map_or(90_000, |codec| codec.clock_rate)
+    }
+
+    /// When something about it is to be looked at.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let speaker = self.speaker.as_ref().and_then(Speaker::timeout);
+        self.encodings.iter().filter_map(Encoding::due).chain(speaker).min()
     }
 
     /// It is video: streams begin at keyframes.
@@ -173,6 +190,7 @@ impl Encoding {
         self.stats.restart();
         self.missing.reset();
         self.evener = Evener::default();
+        self.gate.open();
         self.report = None;
         self.keyframe_at = None;
         self.late_in_row = 0;
@@ -181,6 +199,17 @@ impl Encoding {
 }
 
 impl Encoding {
+    /// When something about it is to be looked at.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let silence = self.kept_at.map(|at| at + SILENCE);
+        [silence, self.missing.timeout(), self.gate.timeout()].into_iter().flatten().min()
+    }
+
+    /// Packets are missing that were not asked for yet, or were given up since it was last looked at.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.missing.is_fresh() || self.given_up != self.missing.given_up()
+    }
+
     /// Of a source that has fallen silent nothing is kept.
     pub(crate) fn forget_silence(&mut self, now: Instant) {
         if self.kept_at.is_some_and(|at| now.saturating_duration_since(at) >= SILENCE) {
@@ -192,7 +221,7 @@ impl Encoding {
 }
 
 /// Nobody asks again for what is older; within the five seconds that the policy gives.
-const SILENCE: Duration = Duration::from_secs(4);
+pub(crate) const SILENCE: Duration = Duration::from_secs(4);
 /// At most one keyframe request of an encoding in this time.
 pub(crate) const KEYFRAME_INTERVAL: Duration = Duration::from_millis(500);
 /// More than a second of Opus.

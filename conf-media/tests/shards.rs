@@ -425,7 +425,7 @@ fn a_full_ring_leaves_out_whole_pictures_and_says_so_and_sound_goes_on() {
 
     // Until a keyframe nothing can be decoded; it is asked for as soon as there is room.
     source.picture(&mut fleet, ada, false);
-    fleet.pass(Duration::from_millis(600));
+    fleet.pass(Duration::from_millis(1_100));
     assert!(plis(&fleet.compounds(ada)) >= 1);
     assert!(fleet.received(others[1]).iter().all(|it| it.view.ssrc == 700));
     source.picture(&mut fleet, ada, true);

@@ -49,6 +49,8 @@ pub struct Config {
     pub media_shards: usize,
     /// What does the handshakes of media.
     pub media_dtls: Backend,
+    /// How many microphones of a meeting are forwarded.
+    pub media_loudest: usize,
     /// Keys that other programs mint access tokens with.
     pub api_keys: Vec<ApiKey>,
     /// Where metrics are served, if anywhere.
@@ -207,6 +209,7 @@ impl Draft {
             media_advertise: Vec::new(),
             media_shards: 0,
             media_dtls: Backend::Dimpl,
+            media_loudest: 0,
             api_keys: Vec::new(),
             metrics_listen: None,
             participants: 0,

@@ -41,6 +41,7 @@ impl Engine {
             shards: config.media_shards,
             dtls: config.media_dtls,
             seed: random::id(),
+            loudest: config.media_loudest,
         };
         let routes = Arc::new(Routes::default());
         let (sender, events) = mpsc::channel(EVENTS);

@@ -22,8 +22,6 @@ pub struct Server {
     stage: Stage,
     outputs: VecDeque<Output>,
     timeout: Option<Instant>,
-    /// Where the backend writes its records.
-    buffer: Vec<u8>,
 }
 
 enum Stage {
@@ -51,7 +49,6 @@ impl Server {
             stage: Stage::Hello(Reader::default()),
             outputs: VecDeque::new(),
             timeout: None,
-            buffer: Vec::new(),
         }
     }
 
@@ -66,7 +63,6 @@ impl Server {
         let Some(hello) = reader.push(datagram)? else { return Ok(()) };
         let config = self.certificate.config.clone();
         let dtls = ::dimpl::Dtls::new_12(config, self.certificate.der.clone(), now);
-        self.buffer.resize(BUFFER, 0);
         self.stage = Stage::Handshake(Handshake {
             dtls,
             profile: hello.profile,
@@ -89,10 +85,12 @@ impl Server {
 
     /// Takes everything out of the backend; its state is only consistent after that.
     fn drain(&mut self) -> Result<(), DtlsError> {
+        // Where the backend writes its records: not kept, for a peer says little after its handshake.
+        let buffer = &mut vec![0; BUFFER];
         match &mut self.stage {
             Stage::Handshake(handshake) => {
                 loop {
-                    match handshake.step(&mut self.buffer)? {
+                    match handshake.step(buffer)? {
                         Step::Output(output) => self.outputs.push_back(output),
                         Step::Again => {}
                         Step::Wait(at) => {
@@ -104,7 +102,7 @@ impl Server {
                 self.promote()
             }
             Stage::Connected(dtls) => loop {
-                match common(dtls.poll_output(&mut self.buffer))? {
+                match common(dtls.poll_output(buffer))? {
                     Step::Output(Output::Closed) => {
                         self.outputs.push_back(Output::Closed);
                         self.stage = Stage::Closed;

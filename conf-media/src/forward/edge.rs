@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use crate::codec::vp8;
 use crate::command::{Kind, Publication, Subscription};
 use crate::egress::Destination;
-use crate::peer::Peer;
+use crate::peer::{Allowance, Peer};
 use crate::rtp::Header;
+use crate::shard::wheel::Timer;
 use crate::slab::Key;
 use crate::track::Track;
 
@@ -25,7 +26,13 @@ pub(crate) struct Edge {
     /// The encoding that is sent; `None` while waiting for a place to begin.
     pub(crate) source: Option<usize>,
     pub(crate) report: EdgeReport,
+    /// Keyframes that its subscriber asks for.
+    pub(crate) keyframes: Allowance,
+    /// Its place in the timing wheel.
+    pub(crate) timer: Timer,
     formats: Vec<Format>,
+    /// The subscriber may ask for packets again.
+    resends: bool,
     layout: Layout,
     stream: Stream,
     lane: Lane,
@@ -122,7 +129,10 @@ impl Edge {
             paused: false,
             source: None,
             report: EdgeReport::default(),
+            keyframes: Allowance::default(),
+            timer: Timer::NONE,
             formats: Vec::new(),
+            resends: false,
             layout: Layout::new(publication.extensions, subscription.extensions, subscription.mid),
             lane: Lane { slot: None, padding: false },
             stream: Stream {
@@ -148,6 +158,7 @@ impl Edge {
     pub(crate) fn describe(&mut self, publication: &Publication) {
         self.stream.record.clear();
         self.formats = formats(&publication.codecs, &self.subscription.codecs);
+        self.resends = self.formats.iter().any(|format| format.resend);
         let Subscription { extensions, mid, .. } = &self.subscription;
         self.layout = Layout::new(publication.extensions, *extensions, *mid);
     }
@@ -181,6 +192,12 @@ impl Edge {
     /// From now on nothing is sent until another beginning.
     pub(crate) fn stop(&mut self) {
         self.source = None;
+    }
+
+    /// It is hidden or muted for a while: what was sent is not asked for any more.
+    pub(crate) fn rest(&mut self) {
+        self.stop();
+        self.stream.record.clear();
     }
 
     /// The packets of an encoding are gone, and its timestamps begin anew.
@@ -253,7 +270,9 @@ impl Edge {
         let Rewritten { header, sequence, own, .. } = rewritten;
         stream.rewriter.sent(now, *sequence, header.timestamp);
         let numbers = rewritten.numbers.unwrap_or_default();
-        stream.record.push(header.sequence, packet.stored.sequence, numbers, own.transport);
+        if self.resends {
+            stream.record.push(header.sequence, packet.stored.sequence, numbers, own.transport);
+        }
         if self.layout.has_descriptor()
             && let Some(number) = packet.carried.frame_number()
         {

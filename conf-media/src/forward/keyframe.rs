@@ -3,7 +3,8 @@
 //! Each subscriber that joins, or loses a packet, asks the publisher for a keyframe: about ten
 //! times the bytes of an ordinary picture. With 200 subscribers that would drown the publisher, so
 //! a [`KeyframeGate`] lets at most one request through per interval, and repeats it until the
-//! keyframe comes, since a request can be lost as any packet.
+//! keyframe comes, since a request can be lost as any packet. Once it has come, the next is asked for
+//! [`SPACING`] later at the earliest, whoever wants it.
 //!
 //! Time comes in as an argument. Source: RFC 4585, section 6.3.1 (PLI).
 
@@ -36,9 +37,17 @@ impl KeyframeGate {
     }
 
     /// A keyframe came: whoever waited has it.
-    pub(crate) fn arrived(&mut self) {
+    pub(crate) fn arrived(&mut self, now: Instant) {
         self.wanted = false;
         self.ready = false;
+        self.open_at = Some(now + SPACING);
+    }
+
+    /// The publisher begins anew: what came before says nothing about what is due.
+    pub(crate) fn open(&mut self) {
+        if !self.wanted {
+            self.open_at = None;
+        }
     }
 
     /// Time passed.
@@ -57,9 +66,12 @@ impl KeyframeGate {
     /// When to call [`KeyframeGate::handle_timeout`]; `None` while nobody waits.
     #[must_use]
     pub(crate) fn timeout(&self) -> Option<Instant> {
-        if self.wanted { self.open_at } else { None }
+        self.open_at.filter(|_| self.wanted)
     }
 }
+
+/// From one keyframe to the next that is asked for.
+pub(crate) const SPACING: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -69,15 +81,16 @@ mod tests {
     const INTERVAL: Duration = Duration::from_millis(500);
 
     #[test]
-    fn two_hundred_requests_in_one_interval_cost_the_publisher_two_keyframes() {
+    fn two_hundred_requests_in_one_second_cost_the_publisher_two_keyframes() {
         let start = test_clock().mono;
         let mut gate = KeyframeGate::new(INTERVAL);
         let mut asked = 0;
         for n in 0..200u32 {
-            gate.request(start + INTERVAL / 200 * n);
+            let now = start + SPACING / 200 * n;
+            gate.request(now);
             while gate.poll().is_some() {
                 asked += 1;
-                gate.arrived();
+                gate.arrived(now);
             }
         }
         gate.handle_timeout(gate.timeout().expect("the later ones still wait"));
@@ -97,7 +110,7 @@ mod tests {
         assert!(gate.poll().is_none());
         gate.handle_timeout(start + INTERVAL);
         assert!(gate.poll().is_some());
-        gate.arrived();
+        gate.arrived(start + INTERVAL);
         assert_eq!(gate.timeout(), None);
         gate.handle_timeout(start + INTERVAL * 4);
         assert!(gate.poll().is_none());

@@ -14,6 +14,7 @@ pub(crate) mod padding;
 pub(crate) mod resend;
 pub(crate) mod rewrite;
 pub(crate) mod speaker;
+pub(crate) mod stage;
 
 use std::time::{Duration, Instant};
 
@@ -90,6 +91,7 @@ impl Downstream<'_> {
         }
         if wanted && let Some(encoding) = track.encodings.get_mut(encoding) {
             encoding.gate.request(self.now.mono);
+            self.out.timers.wake_by(track.timer, self.now.mono);
         }
     }
 
@@ -111,7 +113,10 @@ impl Downstream<'_> {
                 Sending { now, edge, way, out: self.out }.begin(source, sequence);
                 self.out.counters.started_from_ring += 1;
             }
-            None => encoding.gate.request(now),
+            None => {
+                encoding.gate.request(now);
+                self.out.timers.wake_by(track.timer, now);
+            }
         }
     }
 
@@ -157,6 +162,9 @@ impl Sending<'_> {
             clock_rate: source.clock_rate,
         };
         self.edge.begin(self.now, source.encoding, splice, &packet);
+        if let Some(due) = self.edge.report.due {
+            self.out.timers.wake_by(self.edge.timer, due);
+        }
         for sequence in first..=source.newest().unwrap_or(first) {
             if let Some(packet) = source.packet(sequence) {
                 self.send(&packet);
@@ -182,9 +190,13 @@ impl Sending<'_> {
             return;
         };
         if let Some(rewritten) = self.write(packet, rewritten) {
+            let first = self.edge.report.due.is_none();
             self.edge.sent(self.now, packet, &rewritten);
             self.out.counters.packets_out += 1;
             self.out.counters.padded += u64::from(rewritten.is_padded());
+            if first {
+                self.out.timers.wake_by(self.edge.timer, self.now + FIRST_REPORT);
+            }
         }
     }
 
@@ -278,6 +290,8 @@ pub(crate) fn test_clock() -> Now {
 
 /// Bytes that sealing may add: the longest tag there is.
 const SEAL: usize = 32;
+/// The first report of an edge follows its first packets.
+const FIRST_REPORT: Duration = Duration::from_millis(20);
 /// A newcomer gets pictures from the ring if the keyframe is not older than this: what it gets at
 /// once it shows with that much delay at first, and a fresh keyframe would be there sooner.
 pub(crate) const FRESH: Duration = Duration::from_millis(1500);

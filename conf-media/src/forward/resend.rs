@@ -15,7 +15,9 @@ use crate::codec::vp8::Numbers;
 /// The packets that one edge sent lately.
 #[derive(Debug)]
 pub(crate) struct Record {
+    /// Empty until the first packet.
     sent: Vec<Sent>,
+    packets: usize,
     epochs: [Epoch; EPOCHS],
     epoch: u8,
     began: Option<Instant>,
@@ -63,11 +65,12 @@ pub(crate) struct Again {
 }
 
 impl Record {
-    /// Remembers the last `packets`, a power of two.
+    /// Remembers the last `packets`, a power of two; takes their memory with the first one.
     #[must_use]
     pub(crate) fn new(packets: usize) -> Self {
         Self {
-            sent: vec![EMPTY; packets.next_power_of_two()],
+            sent: Vec::new(),
+            packets: packets.next_power_of_two(),
             epochs: [Epoch::default(); EPOCHS],
             epoch: 0,
             began: None,
@@ -91,6 +94,9 @@ impl Record {
     pub(crate) fn push(&mut self, out: u16, source: u64, numbers: Numbers, transport: u16) {
         let epoch = self.epoch;
         let source = low(source);
+        if self.sent.is_empty() {
+            self.sent = vec![EMPTY; self.packets];
+        }
         if let Some(place) = self.place(out) {
             *place = Sent { source, numbers, out, at: 0, transport, epoch, tries: 0 };
         }
@@ -118,7 +124,7 @@ impl Record {
 
     /// Nothing of what was sent will be sent again.
     pub(crate) fn clear(&mut self) {
-        self.sent.fill(EMPTY);
+        self.sent = Vec::new();
     }
 
     /// The packets of an encoding are gone, others will have their numbers.
@@ -133,7 +139,7 @@ impl Record {
     }
 
     fn place(&mut self, out: u16) -> Option<&mut Sent> {
-        let index = usize::from(out) & (self.sent.len() - 1);
+        let index = usize::from(out) & self.sent.len().checked_sub(1)?;
         self.sent.get_mut(index)
     }
 }
@@ -174,6 +180,17 @@ mod tests {
         record.begin(Epoch { encoding: 2, timestamp_offset: 7, frame_offset: 1 });
         record.push(100, 70_000, Numbers { picture_id: 3, tl0: 4 }, 9);
         record
+    }
+
+    #[test]
+    fn a_record_takes_memory_with_its_first_packet_and_gives_it_back() {
+        let mut record = Record::new(512);
+        assert_eq!(record.ask(test_clock().mono, 7, DAMPING), None);
+        assert_eq!(record.sent.capacity(), 0);
+        record.push(7, 7, Numbers::default(), 0);
+        assert_eq!(record.sent.capacity(), 512);
+        record.clear();
+        assert_eq!(record.sent.capacity(), 0);
     }
 
     #[test]

@@ -109,9 +109,9 @@ fn linear(below_full: f32) -> f32 {
 pub(crate) const HOLD: Duration = Duration::from_millis(600);
 /// At most one report of a track in this time.
 pub(crate) const SPACING: Duration = Duration::from_millis(300);
-const SILENCE: f32 = 127.0;
+pub(crate) const SILENCE: f32 = 127.0;
 /// Louder than this is speech; what a headset picks up of a quiet room is at 50 to 70.
-const SPEAKING: f32 = 40.0;
+pub(crate) const SPEAKING: f32 = 40.0;
 const FLOOR: f32 = 60.0;
 /// Share of a louder and of a quieter packet (20 ms) in the smoothed level.
 const ATTACK: f32 = 0.4;

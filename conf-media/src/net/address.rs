@@ -91,6 +91,7 @@ mod tests {
             shards: 1,
             dtls: crate::dtls::Backend::Dimpl,
             seed: 0,
+            loudest: 8,
         };
         let told = candidates(&config, "0.0.0.0:7882".parse().unwrap()).unwrap();
         assert_eq!(told[0], "198.51.100.1:7882".parse().unwrap());

@@ -72,7 +72,8 @@ enum State {
     },
     Connected {
         shown: Fingerprint,
-        association: Box<Association>,
+        /// From the first packet inside on: whoever opens no data channel has none.
+        association: Option<Box<Association>>,
     },
     Over,
 }
@@ -97,7 +98,7 @@ impl Transport {
             Input::Wake => {}
             Input::Expect(fingerprint) => self.expect(now, fingerprint),
             Input::Message { stream, binary, bytes } => {
-                if let State::Connected { association, .. } = &mut self.state {
+                if let State::Connected { association: Some(association), .. } = &mut self.state {
                     // A channel that is closed or too full loses the message, as sending to a
                     // browser that went away does.
                     let _ = association.send(stream, binary, bytes);
@@ -125,7 +126,7 @@ impl Transport {
             self.flush_dtls();
             return self.fail(error.to_string());
         }
-        if let State::Connected { association, .. } = &mut self.state
+        if let State::Connected { association: Some(association), .. } = &mut self.state
             && association.timeout().is_some_and(|at| at <= now)
         {
             association.handle_timeout(now);
@@ -144,7 +145,9 @@ impl Transport {
         let own = match &self.state {
             State::Idle | State::Over => return None,
             State::HalfOpen { until, .. } => Some(*until),
-            State::Connected { association, .. } => association.timeout(),
+            State::Connected { association, .. } => {
+                association.as_ref().and_then(|association| association.timeout())
+            }
         };
         let dtls = self.dtls.as_ref().and_then(|dtls| dtls.timeout());
         own.into_iter().chain(dtls).min()
@@ -198,8 +201,9 @@ impl Transport {
             return self.fail("the peer's certificate is not the signalled one".into());
         }
         self.outputs.push_back(Output::Connected(keys));
-        let mut association = Box::new(Association::new());
-        for packet in self.early.drain(..) {
+        let mut association = None;
+        for packet in std::mem::take(&mut self.early) {
+            let association: &mut Box<Association> = association.get_or_insert_default();
             association.handle(now, packet);
         }
         self.state = State::Connected { shown, association };
@@ -228,7 +232,9 @@ impl Transport {
                 self.verify(now);
             }
             dtls::Output::Data(packet) => match &mut self.state {
-                State::Connected { association, .. } => association.handle(now, packet),
+                State::Connected { association, .. } => {
+                    association.get_or_insert_default().handle(now, packet);
+                }
                 State::HalfOpen { .. } if self.early.len() < MAX_EARLY => self.early.push(packet),
                 State::Idle | State::HalfOpen { .. } | State::Over => {}
             },
@@ -239,7 +245,9 @@ impl Transport {
 
     /// True if something was handed on.
     fn association_outputs(&mut self, now: Instant) -> bool {
-        let State::Connected { association, .. } = &mut self.state else { return false };
+        let State::Connected { association: Some(association), .. } = &mut self.state else {
+            return false;
+        };
         let Some(dtls) = &mut self.dtls else { return false };
         let mut any = false;
         let mut lost = None;

@@ -50,6 +50,8 @@ pub struct MediaConfig {
     pub dtls: Backend,
     /// Random: keys the engine's hash maps.
     pub seed: u64,
+    /// How many microphones of a room are forwarded, the loudest ones; 1 to 64.
+    pub loudest: usize,
 }
 
 /// Why the engine did not start.
@@ -150,7 +152,8 @@ pub fn start(
             stop: stop.clone(),
             core,
         };
-        let config = ShardConfig { seed: config.seed, ..ShardConfig::default() };
+        let (seed, loudest) = (config.seed, config.loudest);
+        let config = ShardConfig { seed, loudest, ..ShardConfig::default() };
         threads.push(shard.spawn(config, links)?);
     }
     tracing::info!(candidates = candidates.len(), shards = count, "media engine listens");

@@ -16,6 +16,7 @@ fn loopback() -> MediaConfig {
         shards: 1,
         dtls: Backend::Dimpl,
         seed: 7,
+        loudest: 8,
     }
 }
 

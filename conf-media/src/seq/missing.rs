@@ -110,6 +110,12 @@ impl MissingPackets {
         self.given_up
     }
 
+    /// A packet is missing that was not asked for yet.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.waiting.back().is_some_and(|wanted| wanted.tries == 0)
+    }
+
     /// How many packets are waited for.
     #[must_use]
     pub fn waiting(&self) -> usize {

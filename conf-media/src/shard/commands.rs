@@ -1,6 +1,6 @@
 //! What the control plane wants, carried out; and how everything ends.
 
-use crate::command::{Command, PeerId, Publication, Subscription, TrackId};
+use crate::command::{Command, PeerId, Publication, RoomId, Subscription, TrackId};
 use crate::director::Order;
 use crate::forward::Edge;
 use crate::forward::layers::MAX_ENCODINGS;
@@ -13,24 +13,27 @@ use crate::stats::DropReason;
 use crate::time::Now;
 use crate::track::{Origin, Track};
 
-use super::{MAX_PEERS, Refusal, Shard, TICK, hash};
+use super::timers::Due;
+use super::{MAX_PEERS, Refusal, Shard, hash};
 
 impl Shard {
     /// Carries out one wish.
     pub(super) fn command(&mut self, now: Now, command: Command) -> Result<(), Refusal> {
         let done = match command {
-            Command::AddPeer { peer, credentials, .. } => self.add_peer(now, peer, credentials),
+            Command::AddPeer { peer, room, credentials } => {
+                self.add_peer(now, peer, room, credentials)
+            }
             Command::RestartIce { peer, credentials } => self.restart_ice(peer, credentials),
             // The handshake's business; the keys come only if it was satisfied.
             Command::ExpectFingerprint { peer, .. } => self.peer_key(peer).map(|_| ()),
-            Command::RemovePeer { peer } => self.remove_peer(peer),
+            Command::RemovePeer { peer } => self.remove_peer(now, peer),
             Command::SetKeys { peer, keys } => self.set_keys(now, peer, &keys),
             Command::SendDatagram { peer, datagram } => self.send_datagram(peer, &datagram),
             Command::Publish { track, peer, publication } => {
                 self.publish(now, track, peer, publication)
             }
             Command::Unpublish { track } => {
-                self.track_key(track).map(|track| self.end_track(track))
+                self.track_key(track).map(|track| self.end_track(now, track))
             }
             Command::Mute { track, muted } => self.mute(now, track, muted),
             Command::Subscribe { track, peer, subscription } => {
@@ -62,7 +65,13 @@ impl Shard {
         done
     }
 
-    fn add_peer(&mut self, now: Now, id: PeerId, credentials: Credentials) -> Result<(), Refusal> {
+    fn add_peer(
+        &mut self,
+        now: Now,
+        id: PeerId,
+        room: RoomId,
+        credentials: Credentials,
+    ) -> Result<(), Refusal> {
         if self.peers.len() >= MAX_PEERS {
             return Err(Refusal::TooMany { what: "peers", limit: MAX_PEERS });
         }
@@ -73,15 +82,16 @@ impl Shard {
         let [.., a, b, c, d] = hash::derive(self.seed, id.0).to_be_bytes();
         let report_ssrc = u32::from_be_bytes([a, b, c, d]);
         let ufrag = credentials.ufrag.clone();
-        let key = self.peers.insert(Peer::new(id, Agent::new(credentials), report_ssrc));
+        let stage = self.enter_room(room);
+        let key = self.peers.insert(Peer::new(id, stage, Agent::new(credentials), report_ssrc));
         if let Some(peer) = self.peers.get_mut(key) {
             // Even ones; the odd ones are those of edges.
             peer.set_slot(key.slot().saturating_mul(2));
             peer.padding = self.padding;
+            peer.timer = self.out.timers.insert(now.mono, Due::Peer(key));
         }
         self.ufrags.insert(ufrag, key);
         self.peer_ids.insert(id, key);
-        self.tick.get_or_insert(now.mono + TICK);
         self.peer_placed(now, first_check);
         Ok(())
     }
@@ -99,17 +109,20 @@ impl Shard {
         Ok(())
     }
 
-    pub(super) fn remove_peer(&mut self, id: PeerId) -> Result<(), Refusal> {
+    pub(super) fn remove_peer(&mut self, now: Now, id: PeerId) -> Result<(), Refusal> {
         let Some(key) = self.peer_ids.remove(&id) else {
             return self.others.forget(id).map(|_| ()).ok_or(Refusal::UnknownPeer);
         };
         while let Some(&track) = self.peers.get(key).and_then(|peer| peer.published.last()) {
-            self.end_track(track);
+            self.end_track(now, track);
         }
         while let Some(&edge) = self.peers.get(key).and_then(|peer| peer.received.last()) {
             self.end_edge(edge);
         }
-        self.peers.remove(key);
+        if let Some(peer) = self.peers.remove(key) {
+            self.out.timers.remove(peer.timer);
+            self.leave_room(peer.stage);
+        }
         self.ufrags.retain(|_, &mut other| other != key);
         self.addresses.retain(|_, &mut other| other != key);
         Ok(())
@@ -151,8 +164,12 @@ impl Shard {
                 self.describe_track(key, Origin::Peer(publisher), publication)?;
                 key
             }
-            None => self.add_track(id, publisher, publication)?,
+            None => self.add_track(now, id, publisher, publication)?,
         };
+        let stage = self.peers.get(publisher).and_then(|peer| self.stages.get(peer.stage));
+        if let Some(room) = stage.map(|stage| stage.room) {
+            self.enter_stage(now, key, room);
+        }
         self.bind_announced(now, key);
         self.join_all(now, key);
         Ok(())
@@ -160,18 +177,30 @@ impl Shard {
 
     fn add_track(
         &mut self,
+        now: Now,
         id: TrackId,
         publisher: Key<Peer>,
         publication: Publication,
     ) -> Result<Key<Track>, Refusal> {
-        let peer = self.peers.get_mut(publisher).ok_or(Refusal::UnknownPeer)?;
+        let peer = self.peers.get(publisher).ok_or(Refusal::UnknownPeer)?;
         if peer.published.len() >= MAX_TRACKS {
             return Err(Refusal::TooMany { what: "tracks of a peer", limit: MAX_TRACKS });
         }
-        let key = self.tracks.insert(Track::new(id, Origin::Peer(publisher), publication));
+        let key = self.keep_track(now, Track::new(id, Origin::Peer(publisher), publication));
+        let peer = self.peers.get_mut(publisher).ok_or(Refusal::UnknownPeer)?;
         peer.published.push(key);
-        self.track_ids.insert(id, key);
         Ok(key)
+    }
+
+    /// Gives a track its places in the tables.
+    pub(super) fn keep_track(&mut self, now: Now, track: Track) -> Key<Track> {
+        let id = track.id;
+        let key = self.tracks.insert(track);
+        if let Some(track) = self.tracks.get_mut(key) {
+            track.timer = self.out.timers.insert(now.mono, Due::Track(key));
+        }
+        self.track_ids.insert(id, key);
+        key
     }
 
     /// A track is described anew; with other encodings it begins anew.
@@ -218,7 +247,7 @@ impl Shard {
             announced.extend(description.rtx_ssrc.map(bind(Role::Repair)));
         }
         if let Some(peer) = self.peers.get_mut(publisher) {
-            peer.upstream.transport_cc = transport_cc.or(peer.upstream.transport_cc);
+            peer.upstream.negotiate(transport_cc);
         }
         for binding in announced {
             self.bind(now, publisher, binding);
@@ -230,10 +259,13 @@ impl Shard {
         let track = self.tracks.get_mut(key).ok_or(Refusal::UnknownTrack)?;
         track.muted = muted;
         if muted {
-            track.encodings.iter_mut().for_each(|encoding| encoding.keyframe_at = None);
+            for encoding in &mut track.encodings {
+                encoding.keyframe_at = None;
+                encoding.gate.open();
+            }
             for &edge in &track.edges {
                 if let Some(edge) = self.edges.get_mut(edge) {
-                    edge.stop();
+                    edge.rest();
                 }
             }
         } else {
@@ -262,7 +294,7 @@ impl Shard {
             }
             self.end_edge(key);
         }
-        let key = self.add_edge(track, subscriber, subscription)?;
+        let key = self.add_edge(now, track, subscriber, subscription)?;
         let (tracks, mut downstream) = self.downstream(now);
         if let Some(track) = tracks.get_mut(track) {
             downstream.join(track, key);
@@ -286,6 +318,7 @@ impl Shard {
 
     fn add_edge(
         &mut self,
+        now: Now,
         key: Key<Track>,
         subscriber: Key<Peer>,
         subscription: Subscription,
@@ -316,6 +349,7 @@ impl Shard {
         let edge = self.edges.insert(edge);
         if let Some(entry) = self.edges.get_mut(edge) {
             entry.set_key(edge, track.publication.kind);
+            entry.timer = self.out.timers.insert(now.mono, Due::Edge(edge));
         }
         track.edges.push(edge);
         peer.received.push(edge);
@@ -328,7 +362,7 @@ impl Shard {
         let edge = self.edges.get_mut(key).ok_or(Refusal::UnknownTrack)?;
         edge.paused = paused;
         if paused {
-            edge.stop();
+            edge.rest();
             return Ok(());
         }
         let (tracks, mut downstream) = self.downstream(now);
@@ -375,11 +409,15 @@ impl Shard {
         }
     }
 
-    fn end_track(&mut self, key: Key<Track>) {
+    fn end_track(&mut self, now: Now, key: Key<Track>) {
         while let Some(&edge) = self.tracks.get(key).and_then(|track| track.edges.last()) {
             self.end_edge(edge);
         }
         let Some(track) = self.tracks.remove(key) else { return };
+        self.out.timers.remove(track.timer);
+        if let Some(place) = track.place {
+            self.leave_stage(now, place);
+        }
         self.track_ids.remove(&track.id);
         let Origin::Peer(publisher) = track.origin else {
             self.out.counters.mirrors -= 1;
@@ -393,6 +431,7 @@ impl Shard {
 
     fn end_edge(&mut self, key: Key<Edge>) {
         let Some(edge) = self.edges.remove(key) else { return };
+        self.out.timers.remove(edge.timer);
         if let Some(track) = self.tracks.get_mut(edge.track) {
             track.edges.retain(|&other| other != key);
         }
@@ -423,6 +462,7 @@ impl Shard {
 
     pub(super) fn count(&mut self) {
         let counters = &mut self.out.counters;
+        counters.paths = self.addresses.len() as u64;
         counters.peers = self.peers.len() as u64;
         counters.tracks = self.tracks.len() as u64 - counters.mirrors;
         counters.edges = self.edges.len() as u64;

@@ -27,7 +27,7 @@ impl Shard {
             if catch_unwind(rest).is_ok() {
                 break;
             }
-            self.blame();
+            self.blame(now);
         }
         drop(datagrams);
         batch.clear();
@@ -44,18 +44,18 @@ impl Shard {
         }
         let work = AssertUnwindSafe(|| self.handle(now, Input::Order(order)));
         catch_unwind(work).unwrap_or_else(|_| {
-            self.blame();
+            self.blame(now);
             Err(Refusal::Panicked)
         })
     }
 
     /// After a panic: takes the peer out that was in work.
-    pub(super) fn blame(&mut self) {
+    pub(super) fn blame(&mut self, now: Now) {
         self.out.counters.panics += 1;
         self.others.settle();
         let Some(key) = self.in_work.take() else { return };
         let Some(id) = self.peers.get(key).map(|peer| peer.id) else { return };
-        let removal = AssertUnwindSafe(|| self.remove_peer(id));
+        let removal = AssertUnwindSafe(|| self.remove_peer(now, id));
         if catch_unwind(removal).is_err() {
             self.cut_out(id, key);
         }

@@ -11,6 +11,7 @@ use crate::slab::Key;
 use crate::srtp::Opener;
 use crate::stats::DropReason;
 use crate::time::Now;
+use crate::track::Track;
 
 use super::Shard;
 
@@ -38,7 +39,7 @@ impl Shard {
     fn report(&mut self, now: Now, key: Key<Peer>, packet: &Packet<'_>, arrival: Instant) {
         match *packet {
             Packet::SenderReport { ssrc, ntp, rtp, blocks, .. } => {
-                self.sender_report(key, ssrc, SenderClock { ntp, rtp }, arrival);
+                self.sender_report(now, key, ssrc, (SenderClock { ntp, rtp }, arrival));
                 blocks.for_each(|block| self.block(key, &block, arrival));
             }
             Packet::ReceiverReport { blocks, .. } => {
@@ -46,7 +47,7 @@ impl Shard {
             }
             Packet::Nack { media, lost, .. } => {
                 if let Some(edge) = self.edge_with(key, media) {
-                    lost.take(MAX_LOST).for_each(|sequence| self.lost(now, edge, sequence));
+                    lost.take(MAX_LOST).for_each(|sequence| self.lost(now, key, edge, sequence));
                 }
             }
             Packet::Pli { media, .. } => self.keyframe(now, key, media),
@@ -66,7 +67,13 @@ impl Shard {
     }
 
     /// A publisher says which wall-clock time its timestamps stand for.
-    fn sender_report(&mut self, key: Key<Peer>, ssrc: u32, clock: SenderClock, arrival: Instant) {
+    fn sender_report(
+        &mut self,
+        now: Now,
+        key: Key<Peer>,
+        ssrc: u32,
+        (clock, arrival): (SenderClock, Instant),
+    ) {
         let Some(binding) = self.peers.get(key).and_then(|peer| peer.sources.find(ssrc)) else {
             return;
         };
@@ -75,9 +82,31 @@ impl Shard {
         if binding.role == Role::Repair {
             return;
         }
-        encoding.report = Some((clock, arrival));
         encoding.stats.record_sender_report(clock.ntp, arrival);
+        self.keep_clock(now, (binding.track, binding.encoding), (clock, arrival));
         self.relay_clock(binding.track, binding.encoding);
+    }
+
+    /// Notes which time the timestamps of an encoding stand for.
+    pub(super) fn keep_clock(
+        &mut self,
+        now: Now,
+        (key, encoding): (Key<Track>, usize),
+        report: (SenderClock, Instant),
+    ) {
+        let Some(track) = self.tracks.get_mut(key) else { return };
+        let Some(encoding) = track.encodings.get_mut(encoding) else { return };
+        if encoding.report.replace(report).is_some() {
+            return;
+        }
+        // The edges have waited for this to say when their packets are to be played.
+        for &edge in &track.edges {
+            if let Some(edge) = self.edges.get(edge)
+                && edge.report.due.is_some()
+            {
+                self.out.timers.wake_by(edge.timer, now.mono);
+            }
+        }
     }
 
     /// A subscriber says how a stream of ours arrives: the round trip follows from it.
@@ -91,8 +120,13 @@ impl Shard {
         }
     }
 
-    fn lost(&mut self, now: Now, key: Key<Edge>, sequence: u16) {
+    fn lost(&mut self, now: Now, peer: Key<Peer>, key: Key<Edge>, sequence: u16) {
         self.out.counters.nacks_received += 1;
+        let allowed = |peer: &mut Peer| peer.nacks.take(now.mono, NACKS, NACK_EVERY);
+        if !self.peers.get_mut(peer).is_some_and(allowed) {
+            self.out.counters.nacks_refused += 1;
+            return;
+        }
         let Some(track) = self.edges.get(key).map(|edge| edge.track) else { return };
         let (tracks, mut downstream) = self.downstream(now);
         if let Some(track) = tracks.get(track) {
@@ -103,15 +137,19 @@ impl Shard {
     /// A subscriber cannot decode without a keyframe.
     fn keyframe(&mut self, now: Now, key: Key<Peer>, media: u32) {
         self.out.counters.plis_received += 1;
-        let Some(edge) = self.edge_with(key, media).and_then(|edge| self.edges.get(edge)) else {
+        let edge = self.edge_with(key, media);
+        let Some(edge) = edge.and_then(|edge| self.edges.get_mut(edge)) else { return };
+        if !edge.keyframes.take(now.mono, KEYFRAMES, KEYFRAME_EVERY) {
+            self.out.counters.plis_refused += 1;
             return;
-        };
+        }
         let Some(track) = self.tracks.get_mut(edge.track).filter(|track| track.is_video()) else {
             return;
         };
         let source = edge.source.or(track.layers.best());
         if let Some(encoding) = source.and_then(|source| track.encodings.get_mut(source)) {
             encoding.gate.request(now.mono);
+            self.out.timers.wake_by(track.timer, now.mono);
         }
     }
 
@@ -127,5 +165,12 @@ impl Shard {
 
 /// Numbers of one request that are looked at; a record holds no more.
 const MAX_LOST: usize = 512;
+/// Numbers that one peer may ask for at once, and how often after that: 2,000 a second are more than
+/// the losses of any stream that can still be watched.
+const NACKS: u32 = 1_024;
+const NACK_EVERY: Duration = Duration::from_micros(500);
+/// Keyframes of one track that a subscriber may ask for at once, and how often after that.
+const KEYFRAMES: u32 = 3;
+const KEYFRAME_EVERY: Duration = Duration::from_secs(3);
 /// Entries of one full intra request that are looked at.
 const MAX_FIR: usize = 16;

@@ -13,7 +13,9 @@ pub mod link;
 pub(crate) mod outbox;
 mod receive;
 pub(crate) mod relay;
+mod rooms;
 mod timers;
+pub(crate) mod wheel;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,9 +23,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::command::{Command, Event, PeerId, TrackId};
+use crate::command::{Command, Event, PeerId, RoomId, TrackId};
 use crate::director::{Order, Report, ShardIndex};
 use crate::egress::TxBatch;
+use crate::forward::stage::Stage;
 use crate::forward::{Downstream, Edge};
 use crate::peer::{Peer, Transport};
 use crate::slab::{Key, Slab};
@@ -35,6 +38,7 @@ use elsewhere::Others;
 use hash::Seeded;
 use link::Links;
 use outbox::Outbox;
+use timers::Due;
 
 /// What a shard is made with.
 #[derive(Clone, Debug)]
@@ -140,11 +144,15 @@ pub struct Shard {
     seed: u64,
     /// Peers that come are sent padded packets.
     padding: bool,
+    /// How many microphones of a room are heard.
+    loudest: usize,
     peers: Slab<Peer>,
     tracks: Slab<Track>,
+    stages: Slab<Stage>,
     edges: Slab<Edge>,
     peer_ids: HashMap<PeerId, Key<Peer>, Seeded>,
     track_ids: HashMap<TrackId, Key<Track>, Seeded>,
+    room_ids: HashMap<RoomId, Key<Stage>, Seeded>,
     /// Addresses that ICE has validated; bounded by [`crate::ice::MAX_PATHS`] a peer.
     addresses: HashMap<SocketAddr, Key<Peer>, Seeded>,
     /// Our user name fragments; two a peer.
@@ -159,10 +167,8 @@ pub struct Shard {
     /// Whose next input meets a panic.
     #[cfg(any(test, feature = "test-util"))]
     planted: Option<Key<Peer>>,
-    /// When the timers are looked at next.
-    tick: Option<Instant>,
-    /// Which edges are looked at in this tick.
-    round: usize,
+    /// Whose timer is being looked at; left behind only by a panic.
+    at_work: Option<Due>,
     /// Sequence numbers to ask a publisher for.
     missing: Vec<u16>,
 }
@@ -181,11 +187,14 @@ impl Shard {
         Self {
             seed: config.seed,
             padding: config.padding,
+            loudest: config.loudest,
             peers: Slab::new(),
             tracks: Slab::new(),
+            stages: Slab::new(),
             edges: Slab::new(),
             peer_ids: HashMap::with_hasher(seeded),
             track_ids: HashMap::with_hasher(seeded),
+            room_ids: HashMap::with_hasher(seeded),
             addresses: HashMap::with_hasher(seeded),
             ufrags: HashMap::with_hasher(seeded),
             others: Others::new(seeded),
@@ -194,8 +203,7 @@ impl Shard {
             in_work: None,
             #[cfg(any(test, feature = "test-util"))]
             planted: None,
-            tick: None,
-            round: 0,
+            at_work: None,
             missing: Vec::with_capacity(512),
         }
     }
@@ -234,11 +242,7 @@ impl Shard {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
-        if self.tick.is_some_and(|at| now.mono >= at) {
-            // First, so that a panic on the way is not repeated without a pause.
-            self.tick = (!self.peers.is_empty()).then(|| now.mono + TICK);
-            self.run_timers(now);
-        }
+        self.run_timers(now);
     }
 
     /// The next output, until `None`.
@@ -262,7 +266,7 @@ impl Shard {
     /// When to call [`Shard::handle_timeout`] and [`Shard::flush`]; `None` while nothing waits.
     #[must_use]
     pub fn timeout(&self) -> Option<Instant> {
-        [self.tick, self.out.media.timeout()].into_iter().flatten().min()
+        [self.out.timers.timeout(), self.out.media.timeout()].into_iter().flatten().min()
     }
 
     /// What was counted so far.
@@ -286,6 +290,7 @@ impl Shard {
     }
 }
 
-/// How often losses, reports and gates are looked at; requests wait for half of it on average.
-const TICK: Duration = Duration::from_millis(10);
 const MAX_PEERS: usize = 10_000;
+
+#[cfg(test)]
+mod memory;

@@ -1,4 +1,5 @@
-//! What leaves a shard: datagrams in the arena, outputs in a queue, numbers in the counters.
+//! What leaves a shard: datagrams in the arena, outputs in a queue, numbers in the counters; and what
+//! will have to, in the timing wheel.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,8 +10,10 @@ use crate::peer::Peer;
 use crate::stats::{Counters, DropReason};
 
 use super::Output;
+use super::timers::Due;
+use super::wheel::Wheel;
 
-/// Everything on its way out.
+/// Everything on its way out, now or later.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     /// What never waits: answers, reports, handshakes, packets sent again.
@@ -19,6 +22,8 @@ pub(crate) struct Outbox {
     pub(crate) media: Held,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) counters: Counters,
+    /// When peers, tracks and edges have something to send.
+    pub(crate) timers: Wheel<Due>,
     /// Reports are put together here, and answers to checks.
     scratch: Vec<u8>,
 }
@@ -67,6 +72,7 @@ impl Outbox {
             media: Held { batch: TxBatch::new(), since: None, hold },
             outputs: VecDeque::with_capacity(64),
             counters: Counters::default(),
+            timers: Wheel::new(),
             scratch: Vec::with_capacity(2048),
         }
     }
@@ -87,8 +93,14 @@ impl Outbox {
         self.counters.runs_out += batch.runs().len() as u64;
     }
 
-    /// Something the control plane wants to know.
+    /// Something the control plane wants to know. What comes again is cut off as datagrams are;
+    /// what happens once has much more room.
     pub(crate) fn event(&mut self, event: Event) {
+        let again = matches!(event, Event::Level { .. });
+        if self.outputs.len() >= if again { MAX_OUTPUTS } else { MAX_EVENTS } {
+            self.counters.drop_one(DropReason::ControlFull);
+            return;
+        }
         self.outputs.push_back(Output::Event(event));
     }
 
@@ -147,3 +159,5 @@ const FULL: usize = TxBatch::MAX_BYTES / 2;
 const SEAL: usize = 32;
 /// Outputs that wait to be polled.
 const MAX_OUTPUTS: usize = 4096;
+/// With what happens once to each of some ten thousand peers and tracks.
+const MAX_EVENTS: usize = 16 * MAX_OUTPUTS;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::command::Event;
 use crate::egress::Destination;
+use crate::forward::speaker::Speaker;
 use crate::ice::{self, IceError};
 use crate::peer::{self, Binding, Peer, Role};
 use crate::rtp::{self, Class, View};
@@ -13,8 +14,8 @@ use crate::srtp::{Opener, SrtpError};
 use crate::stats::DropReason;
 use crate::stun;
 use crate::time::Now;
-use crate::track::Track;
 use crate::track::ring::{Entry, Kept};
+use crate::track::{SILENCE, Track};
 
 use super::Shard;
 use super::relay::Packet;
@@ -56,7 +57,10 @@ impl Shard {
         self.work_for(key);
         let peer = self.peers.get_mut(key).ok_or(DropReason::UnvalidatedAddress)?;
         let opener = peer.opener().ok_or(DropReason::NoKeys)?;
-        let len = open(opener, bytes).map_err(|_| DropReason::Unopened)?;
+        let len = open(opener, bytes).map_err(|error| match error {
+            SrtpError::TooManySources { .. } => DropReason::TooManySources,
+            _ => DropReason::Unopened,
+        })?;
         Ok((key, bytes.get_mut(..len).ok_or(DropReason::Unopened)?))
     }
 
@@ -80,6 +84,9 @@ impl Shard {
         let peer = self.peers.get_mut(key).ok_or(DropReason::UnknownUser)?;
         let answer = Destination { slot: Destination::NO_SLOT, address: from };
         let handled = self.out.plain(answer, |out| peer.agent.handle(now, from, &message, out));
+        if let Some(due) = peer.agent.timeout() {
+            self.out.timers.wake_by(peer.timer, due);
+        }
         self.drain_agent(now, key);
         let handled = handled.map_err(|refused| match refused {
             IceError::UnknownUser => DropReason::UnknownUser,
@@ -88,6 +95,7 @@ impl Shard {
         })?;
         if handled.new_path {
             self.addresses.insert(from, key);
+            self.out.counters.paths = self.addresses.len() as u64;
             self.others.yield_address(from);
         }
         if handled.selected.is_some() {
@@ -120,6 +128,7 @@ impl Shard {
                 ice::Event::Forgotten { address } => {
                     if self.addresses.get(&address) == Some(&key) {
                         self.addresses.remove(&address);
+                        self.out.counters.paths = self.addresses.len() as u64;
                     }
                 }
             }
@@ -136,7 +145,10 @@ impl Shard {
         let (key, packet) = self.open(from, bytes, Opener::open_rtp)?;
         let peer = self.peers.get_mut(key).ok_or(DropReason::UnvalidatedAddress)?;
         let view = rtp::parse(packet).map_err(|_| DropReason::MalformedRtp)?;
-        record_arrival(peer, &view, packet, arrival);
+        let number = transport_number(peer, &view, packet);
+        if let Some(due) = peer.upstream.arrived(now.mono, number.map(|number| (number, arrival))) {
+            self.out.timers.wake_by(peer.timer, due);
+        }
         let binding = match peer.sources.find(view.ssrc) {
             Some(binding) => binding,
             None => self.recognise(now, key, &view, packet).ok_or(DropReason::UnknownSource)?,
@@ -248,8 +260,7 @@ impl Shard {
         view: &View,
         packet: &[u8],
     ) -> Result<(), DropReason> {
-        let (tracks, mut downstream) = self.downstream(now);
-        let track = tracks.get_mut(binding.track).ok_or(DropReason::UnknownSource)?;
+        let track = self.tracks.get_mut(binding.track).ok_or(DropReason::UnknownSource)?;
         let (sequence, kept) = keep(track, binding, now, view, packet)?;
         match kept {
             Kept::Duplicate => return Err(DropReason::Duplicate),
@@ -257,18 +268,28 @@ impl Shard {
             Kept::Oversized => return Err(DropReason::Oversized),
             Kept::Newest | Kept::Older => {}
         }
-        downstream.out.counters.packets_in += 1;
+        self.out.counters.packets_in += 1;
         if !std::mem::replace(&mut track.live, true) {
-            downstream.out.event(Event::TrackLive { track: track.id });
+            self.out.event(Event::TrackLive { track: track.id });
         }
         hear(track, now, view, packet);
-        report_level(track, downstream.out);
+        report_level(track, &mut self.out);
+        if let Some(due) = due_after(track, binding.encoding, now) {
+            self.out.timers.wake_by(track.timer, due);
+        }
         track.layers.handle(now.mono, binding.encoding);
-        downstream.fan_out(track, binding.encoding, sequence);
+        // Other shards rank for themselves, so they get what is not heard too.
         if !track.relays.is_empty() {
             let packet = Packet { encoding: binding.encoding, sequence, first_relay: 0 };
             self.relay(now, binding.track, packet);
         }
+        if !self.is_heard(now, binding.track, view, packet) {
+            self.out.counters.packets_unheard += 1;
+            return Ok(());
+        }
+        let (tracks, mut downstream) = self.downstream(now);
+        let track = tracks.get_mut(binding.track).ok_or(DropReason::UnknownSource)?;
+        downstream.fan_out(track, binding.encoding, sequence);
         Ok(())
     }
 
@@ -331,11 +352,21 @@ fn keep(
         encoding.kept_at = Some(now.mono);
         encoding.missing.record(view.sequence, now.mono);
         if picture.keyframe && picture.start {
-            encoding.gate.arrived();
+            encoding.gate.arrived(now.mono);
             encoding.keyframe_at = Some(now.mono);
         }
     }
     Ok((sequence, kept))
+}
+
+/// When a track is looked at after a packet of it came. A gap is not asked for at once: it may be
+/// closed by a packet that was overtaken on its way.
+pub(super) fn due_after(track: &Track, encoding: usize, now: Now) -> Option<Instant> {
+    let encoding = track.encodings.get(encoding)?;
+    let speaker = track.speaker.as_ref().and_then(Speaker::timeout);
+    let gap = encoding.is_incomplete().then(|| now.mono + OVERTAKEN);
+    let silence = encoding.kept_at.map(|at| at + SILENCE);
+    [speaker, gap, silence].into_iter().flatten().min()
 }
 
 /// Takes the level that an audio packet carries.
@@ -346,17 +377,15 @@ pub(super) fn hear(track: &mut Track, now: Now, view: &View, packet: &[u8]) {
     }
 }
 
-/// Notes the arrival for transport-wide feedback, whatever the packet carries.
-fn record_arrival(peer: &mut Peer, view: &View, packet: &[u8], arrival: Instant) {
-    let upstream = &mut peer.upstream;
-    if let Some(id) = upstream.transport_cc
-        && let Some(&[high, low]) = view.extension(packet, id)
-    {
-        upstream.recorder.record(u16::from_be_bytes([high, low]), arrival);
-    }
+/// The number of a packet in the transport's own count, whatever it carries.
+fn transport_number(peer: &Peer, view: &View, packet: &[u8]) -> Option<u16> {
+    let value = view.extension(packet, peer.upstream.transport_cc?)?;
+    Some(u16::from_be_bytes(value.try_into().ok()?))
 }
 
 /// At most one change of an encoding's source in this time.
 const REBIND: Duration = Duration::from_millis(500);
+/// Packets overtake each other by this much.
+const OVERTAKEN: Duration = Duration::from_millis(5);
 /// Packets in a row behind the ring after which the numbering is taken to be new.
 const RESTART_AFTER: u32 = 50;

@@ -19,7 +19,7 @@ use crate::slab::Key;
 use crate::stats::{Counters, DropReason};
 use crate::time::Now;
 use crate::track::ring::Kept;
-use crate::track::{Encoding, Origin, Track};
+use crate::track::{Origin, Track};
 
 use super::link::{Links, Matter, Note, Relayed};
 use super::{Refusal, Shard, receive};
@@ -47,11 +47,11 @@ fn relay(
     packet: Packet,
     links: &mut Links,
     counters: &mut Counters,
-) {
+) -> bool {
     let is_video = track.is_video();
-    let Some(encoding) = track.encodings.get_mut(packet.encoding) else { return };
-    let Ok(number) = u8::try_from(packet.encoding) else { return };
-    let Some(stored) = encoding.ring.get(packet.sequence) else { return };
+    let Some(encoding) = track.encodings.get_mut(packet.encoding) else { return false };
+    let Ok(number) = u8::try_from(packet.encoding) else { return false };
+    let Some(stored) = encoding.ring.get(packet.sequence) else { return false };
     let relayed = Relayed {
         track: track.id,
         encoding: number,
@@ -78,6 +78,7 @@ fn relay(
     if wanted {
         encoding.gate.request(now);
     }
+    wanted
 }
 
 /// A packet was left out.
@@ -123,7 +124,10 @@ impl Shard {
     /// Sends a packet of a track to the shards that want it.
     pub(super) fn relay(&mut self, now: Now, key: Key<Track>, packet: Packet) {
         if let Some(track) = self.tracks.get_mut(key) {
-            relay(now.mono, track, packet, &mut self.links, &mut self.out.counters);
+            let out = &mut self.out;
+            if relay(now.mono, track, packet, &mut self.links, &mut out.counters) {
+                out.timers.wake_by(track.timer, now.mono);
+            }
         }
     }
 
@@ -201,7 +205,7 @@ impl Shard {
 
     /// A track of another shard is wanted here, or described anew.
     pub(super) fn mirror(&mut self, now: Now, mirror: Mirror) -> Result<(), Refusal> {
-        let Mirror { track: id, publication, muted, from, .. } = mirror;
+        let Mirror { track: id, room, publication, muted, from } = mirror;
         if publication.encodings.len() > MAX_ENCODINGS {
             return Err(Refusal::TooMany { what: "encodings of a track", limit: MAX_ENCODINGS });
         }
@@ -214,12 +218,12 @@ impl Shard {
             None => {
                 let mut track = Track::new(id, origin, publication);
                 track.muted = muted;
-                let key = self.tracks.insert(track);
-                self.track_ids.insert(id, key);
+                let key = self.keep_track(now, track);
                 self.out.counters.mirrors += 1;
                 key
             }
         };
+        self.enter_stage(now, key, room);
         self.join_all(now, key);
         Ok(())
     }
@@ -235,7 +239,7 @@ impl Shard {
                 match incoming.next(&mut scratch, note) {
                     None => break,
                     Some(Ok(())) => {}
-                    Some(Err(_)) => self.blame(),
+                    Some(Err(_)) => self.blame(now),
                 }
             }
             self.links.put_back(shard, incoming);
@@ -246,15 +250,13 @@ impl Shard {
         let taken = match note {
             Note::Packet(relayed) => self.relayed(now, &relayed, bytes),
             Note::Clock { track, encoding, clock, arrival } => {
-                if let Some(encoding) = self.encoding(track, encoding) {
-                    encoding.report = Some((clock, arrival));
+                if let Some(&key) = self.track_ids.get(&track) {
+                    self.keep_clock(now, (key, usize::from(encoding)), (clock, arrival));
                 }
                 Ok(())
             }
             Note::KeyframeWanted { track, encoding } => {
-                if let Some(encoding) = self.encoding(track, encoding) {
-                    encoding.gate.request(now.mono);
-                }
+                self.keyframe_wanted(now, track, usize::from(encoding));
                 Ok(())
             }
             Note::Datagram { from, arrival } => {
@@ -270,9 +272,14 @@ impl Shard {
         }
     }
 
-    fn encoding(&mut self, track: TrackId, encoding: u8) -> Option<&mut Encoding> {
-        let track = self.tracks.get_mut(*self.track_ids.get(&track)?)?;
-        track.encodings.get_mut(usize::from(encoding))
+    /// Another shard has nobody else to ask.
+    fn keyframe_wanted(&mut self, now: Now, track: TrackId, encoding: usize) {
+        let key = self.track_ids.get(&track);
+        let Some(track) = key.and_then(|&key| self.tracks.get_mut(key)) else { return };
+        if let Some(encoding) = track.encodings.get_mut(encoding) {
+            encoding.gate.request(now.mono);
+            self.out.timers.wake_by(track.timer, now.mono);
+        }
     }
 
     /// A packet of a mirrored track.
@@ -292,8 +299,7 @@ impl Shard {
         } else if relayed.resumes {
             self.stop_edges(key, number);
         }
-        let (tracks, mut downstream) = self.downstream(now);
-        let track = tracks.get_mut(key).ok_or(DropReason::UnknownSource)?;
+        let track = self.tracks.get_mut(key).ok_or(DropReason::UnknownSource)?;
         let encoding = track.encodings.get_mut(number).ok_or(DropReason::UnknownSource)?;
         encoding.epoch = relayed.epoch;
         match encoding.ring.insert(relayed.sequence, packet, relayed.entry) {
@@ -304,13 +310,22 @@ impl Shard {
         }
         encoding.kept_at = Some(now.mono);
         if relayed.entry.picture.keyframe && relayed.entry.picture.start {
-            encoding.gate.arrived();
+            encoding.gate.arrived(now.mono);
             encoding.keyframe_at = Some(now.mono);
         }
-        downstream.out.counters.relayed_in += 1;
+        self.out.counters.relayed_in += 1;
         receive::hear(track, now, &relayed.entry.view, packet);
-        receive::report_level(track, downstream.out);
+        receive::report_level(track, &mut self.out);
+        if let Some(due) = receive::due_after(track, number, now) {
+            self.out.timers.wake_by(track.timer, due);
+        }
         track.layers.handle(now.mono, number);
+        if !self.is_heard(now, key, &relayed.entry.view, packet) {
+            self.out.counters.packets_unheard += 1;
+            return Ok(());
+        }
+        let (tracks, mut downstream) = self.downstream(now);
+        let track = tracks.get_mut(key).ok_or(DropReason::UnknownSource)?;
         downstream.fan_out(track, number, relayed.sequence);
         Ok(())
     }

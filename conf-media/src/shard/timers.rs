@@ -1,9 +1,9 @@
 //! What happens without a packet: requests, feedback and reports that are due.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::forward::Edge;
-use crate::peer::Peer;
+use crate::peer::{Peer, REPORT};
 use crate::rtcp::write::{self, SenderInfo};
 use crate::rtcp::{self, ReportBlock};
 use crate::slab::Key;
@@ -11,52 +11,73 @@ use crate::time::Now;
 use crate::track::{Origin, Track};
 
 use super::receive::report_level;
+use super::wheel::Timer;
 use super::{Shard, outbox::Outbox};
 
+/// What has a place in the timing wheel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Due {
+    Peer(Key<Peer>),
+    Track(Key<Track>),
+    Edge(Key<Edge>),
+}
+
 impl Shard {
-    /// Looks at all peers and tracks, and at one in [`EDGE_ROUNDS`] edges: their reports may be late
-    /// by that many ticks, and there are as many edges as the square of the participants.
+    /// Looks at whatever is due, and at nothing else.
     pub(super) fn run_timers(&mut self, now: Now) {
-        for slot in 0..self.peers.slots() {
-            if let Some(key) = self.peers.key_at(slot) {
-                self.peer_timers(now, key);
-            }
+        if let Some(due) = self.at_work.take() {
+            // It panicked. Again, but not without a pause.
+            self.wake(due, now.mono + AFTER_PANIC);
         }
-        for slot in 0..self.tracks.slots() {
-            if let Some(key) = self.tracks.key_at(slot) {
-                self.track_timers(now, key);
-            }
-        }
-        self.round = (self.round + 1) % EDGE_ROUNDS;
-        for slot in (self.round..self.edges.slots()).step_by(EDGE_ROUNDS) {
-            if let Some(key) = self.edges.key_at(slot) {
-                self.edge_timers(now, key);
+        while let Some(due) = self.out.timers.expire(now.mono) {
+            self.at_work = Some(due);
+            self.out.counters.timers_run += 1;
+            let next = match due {
+                Due::Peer(key) => self.peer_timers(now, key),
+                Due::Track(key) => self.track_timers(now, key),
+                Due::Edge(key) => self.edge_timers(now, key),
+            };
+            self.at_work = None;
+            if let Some(next) = next {
+                self.wake(due, next.max(now.mono + SOONEST));
             }
         }
     }
 
-    fn peer_timers(&mut self, now: Now, key: Key<Peer>) {
-        let Some(peer) = self.peers.get_mut(key) else { return };
+    fn wake(&mut self, due: Due, at: Instant) {
+        let timer = match due {
+            Due::Peer(key) => self.peers.get(key).map(|peer| peer.timer),
+            Due::Track(key) => self.tracks.get(key).map(|track| track.timer),
+            Due::Edge(key) => self.edges.get(key).map(|edge| edge.timer),
+        };
+        self.out.timers.wake_by(timer.unwrap_or(Timer::NONE), at);
+    }
+
+    fn peer_timers(&mut self, now: Now, key: Key<Peer>) -> Option<Instant> {
+        let peer = self.peers.get_mut(key)?;
         if peer.agent.timeout().is_some_and(|at| now.mono >= at) {
             peer.agent.handle_timeout(now);
             self.drain_agent(now, key);
         }
         self.transport_feedback(now, key);
         self.receiver_report(now, key);
+        let peer = self.peers.get(key)?;
+        peer.agent.timeout().into_iter().chain(peer.upstream.due()).min()
     }
 
     /// Tells a publisher when its packets came.
     fn transport_feedback(&mut self, now: Now, key: Key<Peer>) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        if peer.upstream.recorder.timeout().is_none_or(|at| now.mono < at) {
+        if peer.upstream.recorder.is_none() {
             return;
         }
-        let Some(media) = peer.sources.first() else { return };
+        let media = peer.sources.first().unwrap_or_default();
         let ssrc = peer.upstream.ssrc;
         loop {
             let out = self.out.compose();
             write::receiver_report(out, ssrc, &[]);
-            if !peer.upstream.recorder.poll_feedback(now.mono, ssrc, media, out) {
+            let Some(recorder) = &mut peer.upstream.recorder else { return };
+            if !recorder.poll_feedback(now.mono, ssrc, media, out) {
                 return;
             }
             self.out.post(peer);
@@ -67,10 +88,11 @@ impl Shard {
     /// Tells a publisher how its packets came.
     fn receiver_report(&mut self, now: Now, key: Key<Peer>) {
         let Some(peer) = self.peers.get_mut(key) else { return };
-        if peer.published.is_empty() || peer.upstream.report_at.is_some_and(|at| now.mono < at) {
+        if peer.upstream.report_at.is_none_or(|at| now.mono < at) {
             return;
         }
-        peer.upstream.report_at = Some(now.mono + REPORT);
+        peer.upstream.report_at = None; // until the next packet
+        peer.upstream.reported_at = Some(now.mono);
         let mut blocks = [ReportBlock::default(); write::MAX_BLOCKS];
         let mut count = 0;
         for &track in &peer.published {
@@ -92,8 +114,8 @@ impl Shard {
     }
 
     /// Asks a publisher for what is missing, and for keyframes; forgets what fell silent.
-    fn track_timers(&mut self, now: Now, key: Key<Track>) {
-        let Some(track) = self.tracks.get_mut(key) else { return };
+    fn track_timers(&mut self, now: Now, key: Key<Track>) -> Option<Instant> {
+        let track = self.tracks.get_mut(key)?;
         for encoding in &mut track.encodings {
             encoding.forget_silence(now.mono);
         }
@@ -104,22 +126,27 @@ impl Shard {
             report_level(track, &mut self.out);
         }
         let publisher = match track.origin {
-            Origin::Peer(publisher) => publisher,
-            Origin::Shard(shard) => return self.ask_origin(now, key, shard),
+            Origin::Peer(publisher) => self.peers.get_mut(publisher)?,
+            Origin::Shard(shard) => {
+                self.ask_origin(now, key, shard);
+                return self.tracks.get(key)?.due();
+            }
         };
-        let Some(publisher) = self.peers.get_mut(publisher) else { return };
         ask(now, track, publisher, &mut self.out, &mut self.missing);
+        track.due()
     }
 
-    /// Sends the report of an edge that is due.
-    fn edge_timers(&mut self, now: Now, key: Key<Edge>) {
-        let Some(edge) = self.edges.get_mut(key) else { return };
-        if edge.report.due.is_none_or(|due| now.mono < due) {
-            return;
+    /// Sends the report of an edge that is due. One that has nothing to say waits for its next
+    /// beginning, or for the publisher's first report.
+    fn edge_timers(&mut self, now: Now, key: Key<Edge>) -> Option<Instant> {
+        let edge = self.edges.get_mut(key)?;
+        let due = edge.report.due?;
+        if now.mono < due {
+            return Some(due);
         }
-        let Some(track) = self.tracks.get(edge.track) else { return };
-        let Some(info) = sender_info(edge, track, now) else { return };
-        let Some(peer) = self.peers.get_mut(edge.subscriber) else { return };
+        let track = self.tracks.get(edge.track)?;
+        let info = sender_info(edge, track, now)?;
+        let peer = self.peers.get_mut(edge.subscriber)?;
         let interval = if track.is_video() { VIDEO_REPORT } else { AUDIO_REPORT };
         // The first two come quickly, so that sound and picture find together.
         let interval = if edge.report.sent.is_none() { REPORT / 2 } else { interval };
@@ -130,6 +157,7 @@ impl Shard {
             write::sender_report(out, &info, &[]);
             write::sdes_cname(out, info.ssrc, cname);
         });
+        edge.report.due
     }
 }
 
@@ -175,11 +203,12 @@ fn ask(
                 });
             }
         }
+        let given_up = encoding.missing.given_up();
+        let broken = std::mem::replace(&mut encoding.given_up, given_up) < given_up;
         if !is_video {
             continue;
         }
-        let given_up = encoding.missing.given_up();
-        if std::mem::replace(&mut encoding.given_up, given_up) < given_up {
+        if broken {
             encoding.gate.request(now.mono); // its picture is broken for everybody
         }
         if encoding.gate.timeout().is_some_and(|at| now.mono >= at) {
@@ -200,9 +229,9 @@ fn ask(
     }
 }
 
-/// Ticks in which every edge is looked at once.
-const EDGE_ROUNDS: usize = 10;
-/// Receiver reports to publishers.
-const REPORT: Duration = Duration::from_secs(1);
+/// Nothing is looked at twice in this time.
+const SOONEST: Duration = Duration::from_millis(1);
+/// What panicked is looked at again after this.
+const AFTER_PANIC: Duration = Duration::from_secs(1);
 const VIDEO_REPORT: Duration = Duration::from_secs(1);
 const AUDIO_REPORT: Duration = Duration::from_secs(5);

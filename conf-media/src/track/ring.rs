@@ -1,7 +1,8 @@
 //! The most recent packets of one encoding, shared by all its subscribers.
 //!
 //! A publisher's packet is kept once, opened, however many subscribers may ask for it again or
-//! begin with it. The memory is fixed and allocated with the first packet.
+//! begin with it. The memory comes with the first packet and goes when the source falls silent. Its
+//! slots are as long as the longest packet needs: sound takes a sixth of what pictures take.
 
 use crate::codec::Picture;
 use crate::rtp::View;
@@ -11,6 +12,8 @@ use crate::rtp::View;
 pub(crate) struct Ring {
     bytes: Vec<u8>,
     slots: Vec<Slot>,
+    /// Bytes of a slot, one of [`SIZES`].
+    size: usize,
     capacity: u64,
     newest: Option<u64>,
     keyframe: Option<u64>,
@@ -63,21 +66,28 @@ pub(crate) enum Kept {
 
 impl Ring {
     /// Longest packet that is kept; what fits one Ethernet frame.
-    pub(crate) const SLOT_BYTES: usize = 1500;
+    pub(crate) const MAX_BYTES: usize = 1500;
 
     /// An empty ring of `capacity` packets (a power of two); no memory yet.
     #[must_use]
     pub(crate) fn new(capacity: usize) -> Self {
         let capacity = capacity.next_power_of_two() as u64;
-        Self { bytes: Vec::new(), slots: Vec::new(), capacity, newest: None, keyframe: None }
+        Self {
+            bytes: Vec::new(),
+            slots: Vec::new(),
+            size: 0,
+            capacity,
+            newest: None,
+            keyframe: None,
+        }
     }
 
     /// Copies a packet in.
     pub(crate) fn insert(&mut self, sequence: u64, packet: &[u8], entry: Entry) -> Kept {
-        if packet.len() > Self::SLOT_BYTES {
+        if packet.len() > Self::MAX_BYTES {
             return Kept::Oversized;
         }
-        self.allocate();
+        self.make_room(packet.len());
         let newest = self.newest.is_none_or(|newest| sequence > newest);
         if !newest && self.is_late(sequence) {
             return Kept::Late;
@@ -87,7 +97,7 @@ impl Ring {
         }
         let index = self.index(sequence);
         let Some(slot) = self.slots.get_mut(index) else { return Kept::Late };
-        let at = index * Self::SLOT_BYTES;
+        let at = index * self.size;
         let Some(room) = self.bytes.get_mut(at..at + packet.len()) else { return Kept::Oversized };
         room.copy_from_slice(packet);
         let len = u16::try_from(packet.len()).unwrap_or_default();
@@ -110,10 +120,13 @@ impl Ring {
         self.keyframe = None;
     }
 
-    /// Overwrites all packets, and still knows how far the source has come.
+    /// Overwrites all packets, gives the memory back, and still knows how far the source has come.
     pub(crate) fn wipe(&mut self) {
         self.bytes.fill(0);
-        self.slots.fill(EMPTY);
+        std::hint::black_box(&self.bytes); // or the compiler sees that nobody reads the zeros
+        self.bytes = Vec::new();
+        self.slots = Vec::new();
+        self.size = 0;
         self.keyframe = None;
     }
 
@@ -126,7 +139,7 @@ impl Ring {
         if slot.sequence != sequence {
             return None;
         }
-        let at = index * Self::SLOT_BYTES;
+        let at = index * self.size;
         let bytes = self.bytes.get(at..at + usize::from(slot.len))?;
         Some(Stored { sequence, bytes, entry: slot.entry.as_ref()? })
     }
@@ -145,15 +158,19 @@ impl Ring {
         self.newest
     }
 
-    /// Where the latest keyframe begins, if it and all packets after it are there, at most `most`.
+    /// Where the latest keyframe begins, if it and what follows it are there, at most `most` packets.
+    /// One in [`GAPS`] may be missing behind the first: it was asked for and is passed on when it
+    /// comes.
     #[must_use]
     pub(crate) fn keyframe(&self, most: u64) -> Option<u64> {
         let (keyframe, newest) = (self.keyframe?, self.newest?);
         if newest - keyframe >= self.capacity.min(most) {
             return None;
         }
-        let whole = (keyframe..=newest).all(|sequence| self.get(sequence).is_some());
-        whole.then_some(keyframe)
+        self.get(keyframe)?;
+        let missing = (keyframe..=newest).filter(|&sequence| self.get(sequence).is_none()).count();
+        let few = (newest - keyframe) / GAPS;
+        (missing as u64 <= few).then_some(keyframe)
     }
 
     /// The newest keyframe counts, from its first packet on: in H.264 its parameter sets and its
@@ -178,15 +195,30 @@ impl Ring {
         usize::try_from(sequence & (self.capacity - 1)).unwrap_or_default()
     }
 
-    fn allocate(&mut self) {
-        if self.slots.is_empty() {
-            let capacity = usize::try_from(self.capacity).unwrap_or_default();
-            self.slots = vec![EMPTY; capacity];
-            self.bytes = vec![0; capacity * Self::SLOT_BYTES];
+    /// Longer slots for a packet that needs them: a few times in the life of a source.
+    fn make_room(&mut self, len: usize) {
+        if len <= self.size {
+            return;
         }
+        let size = SIZES.into_iter().find(|&size| len <= size).unwrap_or(Self::MAX_BYTES);
+        let capacity = usize::try_from(self.capacity).unwrap_or_default();
+        self.slots.resize(capacity, EMPTY);
+        let mut bytes = vec![0; capacity * size];
+        if self.size > 0 {
+            for (to, from) in bytes.chunks_mut(size).zip(self.bytes.chunks(self.size)) {
+                if let Some(to) = to.get_mut(..from.len()) {
+                    to.copy_from_slice(from);
+                }
+            }
+        }
+        self.bytes = bytes;
+        self.size = size;
     }
 }
 
+/// Opus in every usual setting; what browsers make of pictures; anything.
+const SIZES: [usize; 3] = [256, 1280, Ring::MAX_BYTES];
+const GAPS: u64 = 16;
 const EMPTY: Slot = Slot { sequence: u64::MAX, len: 0, entry: None };
 
 #[cfg(test)]
@@ -223,14 +255,36 @@ mod tests {
     }
 
     #[test]
-    fn a_wiped_ring_has_no_byte_of_a_packet_and_takes_the_next() {
+    fn a_wiped_ring_has_no_memory_and_takes_the_next_packet() {
         let mut ring = Ring::new(8);
         put(&mut ring, 100, true);
         ring.wipe();
-        assert!(ring.bytes.iter().all(|&byte| byte == 0));
+        assert_eq!((ring.bytes.capacity(), ring.slots.capacity()), (0, 0));
         assert!(ring.get(100).is_none() && ring.keyframe(8).is_none());
         assert_eq!(put(&mut ring, 92, false), Kept::Late);
         assert_eq!(put(&mut ring, 101, false), Kept::Newest);
+    }
+
+    #[test]
+    fn a_longer_packet_makes_the_slots_longer_and_keeps_the_others() {
+        let mut ring = Ring::new(8);
+        let header = Header { marker: true, payload_type: 96, sequence: 1, timestamp: 2, ssrc: 3 };
+        let lengths = [40, 200, 257, 100, 1281, 1500, 30];
+        for (sequence, len) in (100..).zip(lengths) {
+            let fill = u8::try_from(sequence).unwrap();
+            let mut packet = vec![fill; len];
+            header.write(&[], &mut packet).unwrap();
+            let view = rtp::parse(&packet).unwrap();
+            let entry = Entry { view, picture: Picture::default(), uneven: false };
+            assert_eq!(ring.insert(sequence, &packet, entry), Kept::Newest);
+        }
+        for (sequence, len) in (100..).zip(lengths) {
+            let stored = ring.get(sequence).unwrap();
+            assert_eq!(stored.bytes.len(), len);
+            let fill = u8::try_from(sequence).unwrap();
+            assert!(stored.bytes[12..].iter().all(|&byte| byte == fill));
+        }
+        assert_eq!(ring.size, Ring::MAX_BYTES);
     }
 
     #[test]
@@ -275,7 +329,7 @@ mod tests {
     fn an_oversized_packet_is_refused() {
         let mut ring = Ring::new(8);
         let header = Header { marker: true, payload_type: 96, sequence: 1, timestamp: 2, ssrc: 3 };
-        let mut packet = vec![0; Ring::SLOT_BYTES + 1];
+        let mut packet = vec![0; Ring::MAX_BYTES + 1];
         header.write(&[], &mut packet).unwrap();
         let view = rtp::parse(&packet).unwrap();
         assert_eq!(

@@ -220,6 +220,15 @@ pub(super) const KEYS: &[Key] = &[
         set: |draft, value| value::dtls(value).map(|it| draft.config.media_dtls = it),
     },
     Key {
+        path: "media.loudest",
+        kind: Kind::Number,
+        default: "8",
+        allowed: "1 to 64",
+        purpose: "How many microphones of a meeting are forwarded, the loudest ones.",
+        secret: false,
+        set: |draft, value| value::number(value, 1, 64).map(|it| draft.config.media_loudest = it),
+    },
+    Key {
         path: "api.keys",
         kind: Kind::Tables,
         default: "",

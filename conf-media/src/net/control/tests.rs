@@ -76,6 +76,16 @@ fn keys_come_out_when_the_certificate_is_the_expected_one_in_either_order() {
 }
 
 #[test]
+fn after_the_handshake_little_is_kept_where_no_data_channel_opens() {
+    let mut pair = Pair::new(Backend::Dimpl);
+    pair.expect(pair.client.fingerprint);
+    assert!(matches!(pair.reported[..], [Output::Connected(_)]));
+    let transport = pair.transport;
+    let kept = allocation_counter::measure(|| drop(transport)).bytes_current.abs();
+    assert!(kept <= 12 * 1024, "{kept} bytes");
+}
+
+#[test]
 fn another_certificate_fails_the_peer_and_no_keys_come_out() {
     for backend in BACKENDS {
         for before in [true, false] {

@@ -43,7 +43,10 @@ impl Signal {
             Event::Level { track, level, speaking } => {
                 self.level(now, *track, *level, *speaking);
             }
-            Event::Heard { track, heard } => self.heard(*track, *heard),
+            Event::Heard { track, heard } => {
+                self.heard(*track, *heard);
+                self.stream_state(*track, *heard);
+            }
             Event::TrackLive { .. } => {}
         }
         Ok(())

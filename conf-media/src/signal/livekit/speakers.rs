@@ -1,4 +1,5 @@
-//! Who speaks, told in batches: loudness changes all the time.
+//! Who speaks, told in batches: loudness changes all the time. And whose sound is forwarded, told at
+//! once.
 
 use std::time::Duration;
 
@@ -6,6 +7,8 @@ use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
 
 use super::Signal;
+use super::info::track_sid;
+use super::participant::Participant;
 use super::types::{Fact, Source};
 use crate::command::{PeerId, TrackId};
 use crate::time::Now;
@@ -28,6 +31,28 @@ impl Signal {
         participant.speaker.level = if level.is_finite() { level.clamp(0.0, 1.0) } else { 0.0 };
         self.speaks(peer, speaking);
         self.speakers_at.get_or_insert(now.mono + BATCH);
+    }
+
+    /// A microphone came among the loudest of the meeting, or no longer is one: its stream goes on
+    /// or pauses at those who receive it. A client that knows the stream only later need not be
+    /// told: to it a pause is silence.
+    pub(super) fn stream_state(&mut self, track: TrackId, heard: bool) {
+        let owns = |of: &&Participant| of.tracks.iter().any(|known| known.id == track);
+        let Some(publisher) = self.participants.values().find(owns) else { return };
+        let state = if heard { proto::StreamState::Active } else { proto::StreamState::Paused };
+        let info = proto::StreamStateInfo {
+            participant_sid: publisher.profile.sid.clone(),
+            track_sid: track_sid(track),
+            state: state.into(),
+        };
+        let update = proto::StreamStateUpdate { stream_states: vec![info] };
+        let message = Response::StreamStateUpdate(update);
+        let everybody: Vec<PeerId> = self.participants.keys().copied().collect();
+        for peer in everybody {
+            if self.room.subscriptions(peer).any(|received| received == track) {
+                self.send(peer, message.clone());
+            }
+        }
     }
 
     /// Silence, because its microphone was muted or is gone. Told at once.

@@ -1,6 +1,7 @@
 //! Publishing, subscribing, muting, speaking.
 
 use super::*;
+use livekit_protocol::StreamState;
 
 #[test]
 fn a_track_is_announced_published_and_told_to_the_others_before_its_media() {
@@ -304,6 +305,27 @@ fn speakers_are_told_in_batches_and_fall_silent_when_muted() {
     meeting.input(Input::Media(Event::Level { track, level: 0.5, speaking: true })).unwrap();
     assert_eq!(meeting.signal.timeout().map(|at| at > meeting.now.mono), Some(true));
     assert!(!meeting.facts.contains(&Fact::Speaking { identity: identity(2), speaking: true }));
+}
+
+#[test]
+fn a_microphone_that_is_not_among_the_loudest_pauses_at_those_who_receive_it() {
+    let mut meeting = Meeting::with(3);
+    let (sid, _) = meeting.publish(1);
+    meeting.offer(2, 2, JOIN);
+    meeting.forget();
+    let track = track_of(&sid);
+    for (heard, state) in [(false, StreamState::Paused), (true, StreamState::Active)] {
+        meeting.input(Input::Media(Event::Heard { track, heard })).unwrap();
+        let told = meeting.last(2, |message| match message {
+            Response::StreamStateUpdate(update) => Some(update.stream_states.clone()),
+            _ => None,
+        });
+        let [info] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((info.track_sid.as_str(), info.state()), (sid.as_str(), state));
+        assert_eq!(info.participant_sid, "PA_0000000000000001");
+    }
+    assert!(meeting.received(1).is_empty() && meeting.received(3).is_empty());
+    meeting.input(Input::Media(Event::Heard { track: TrackId(404), heard: false })).unwrap();
 }
 
 #[test]
