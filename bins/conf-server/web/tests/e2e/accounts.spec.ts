@@ -1,7 +1,6 @@
 // Accounts in real browsers: from the printed link to a replayed cookie; what stays in the browser
 // meanwhile; every page and dialog for axe and for the keyboard.
-import { mkdirSync } from 'node:fs'
-import { isClean } from './axe'
+import { isClean, pictures } from './axe'
 import { expect, test } from './fixtures'
 import type { Person } from './person'
 
@@ -219,9 +218,6 @@ test('everything with an account works by keyboard', async ({ server, person }) 
   await expect(ada.id('room-options').first()).toBeFocused()
 })
 
-const out = `${process.env.E2E_OUT ?? 'test-results'}/accounts`
-mkdirSync(out, { recursive: true })
-
 for (const locale of ['en-GB', 'de-DE']) {
   for (const colorScheme of ['light', 'dark'] as const) {
     test(`pages and dialogs of the portal are clean in ${locale}, ${colorScheme}`, async ({ server, person }) => {
@@ -234,7 +230,7 @@ for (const locale of ['en-GB', 'de-DE']) {
         for (const width of [320, 768, 1440]) {
           await page.setViewportSize({ width, height: 900 })
           expect.soft(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} fits ${width}`).toBe(true)
-          await page.screenshot({ path: `${out}/${name}-${locale.slice(0, 2)}-${colorScheme}-${width}.png` })
+          await pictures(ada, `accounts/${name}-${locale.slice(0, 2)}-${colorScheme}`, [{ width, height: 900 }])
         }
       }
       const escape = async () => page.keyboard.press('Escape')

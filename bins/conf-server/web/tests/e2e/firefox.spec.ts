@@ -1,18 +1,35 @@
 // Chromium and Firefox in one meeting, over both DTLS implementations.
+import type { Browser } from 'puppeteer-core'
 import { expect, test as base } from './fixtures'
-import { FirefoxPerson } from './firefox'
+import { FirefoxPerson, firefoxWithTone } from './firefox'
 import { Relay } from './proxy'
 
-interface Fixtures {
-  /** Opens Firefox for a person; its microphone hears one tone. */
-  fox: (name: string, tone: number, origin?: string) => Promise<FirefoxPerson>
+/** What each Firefox hears, Hz. */
+const TONE = 1000
+
+interface Worker {
+  /** One browser for the first person of every test, one for the second: a tab in the background would be slowed down. */
+  foxes: (index: number) => Promise<Browser>
 }
 
-const test = base.extend<Fixtures>({
-  fox: async ({ server }, use) => {
+interface Fixtures {
+  /** Opens Firefox for a person, in a context of its own. */
+  fox: (name: string, origin?: string) => Promise<FirefoxPerson>
+}
+
+const test = base.extend<Fixtures, Worker>({
+  foxes: [
+    async ({}, use) => {
+      const browsers: Promise<Browser>[] = []
+      await use((index) => (browsers[index] ??= firefoxWithTone(TONE)))
+      for (const browser of browsers) await (await browser).close()
+    },
+    { scope: 'worker' }
+  ],
+  fox: async ({ server, foxes }, use) => {
     const people: FirefoxPerson[] = []
-    await use(async (name, tone, origin = server.url) => {
-      const person = await FirefoxPerson.open(name, origin, tone)
+    await use(async (name, origin = server.url) => {
+      const person = await FirefoxPerson.open(await foxes(people.length), name, origin)
       people.push(person)
       return person
     })
@@ -31,12 +48,12 @@ for (const dtls of ['dimpl', 'webrtc-dtls']) {
 
     test('Chromium and Firefox see and hear each other, mute and leave', async ({ server, person, fox }) => {
       const ada = await person('Ada', { tone: 440 })
-      const fay = await fox('Fay', 1000)
+      const fay = await fox('Fay')
       await ada.join(server.room, { microphone: true, camera: true })
       await fay.join(server.room, { microphone: true, camera: true })
       await ada.sees(['Fay'])
       await fay.sees(['Ada'])
-      await ada.hears({ Fay: 1000 })
+      await ada.hears({ Fay: TONE })
       await fay.hears(['Ada'])
       expect(await ada.srtpCipher()).toContain('AEAD_AES_256_GCM')
       expect(await fay.srtpCipher()).toContain('AEAD_AES_256_GCM')
@@ -46,7 +63,7 @@ for (const dtls of ['dimpl', 'webrtc-dtls']) {
       await ada.hears({ Fay: 0 })
       await fay.click('toggle-microphone')
       await expect(ada.page.locator(other)).toHaveAttribute('data-muted', 'false')
-      await ada.hears({ Fay: 1000 })
+      await ada.hears({ Fay: TONE })
       await ada.id('toggle-microphone').click()
       await fay.shows('tile', 'data-muted', 'true')
 
@@ -61,7 +78,7 @@ for (const dtls of ['dimpl', 'webrtc-dtls']) {
       await relay.start()
       const origin = `http://127.0.0.1:${relay.port}`
       const ada = await person('Ada', { tone: 440 })
-      const fay = await fox('Fay', 1000, origin)
+      const fay = await fox('Fay', origin)
       await ada.join(server.room, { microphone: true, camera: true })
       await fay.join(`${origin}/r/${server.code}`, { microphone: true, camera: true })
       await ada.sees(['Fay'])
@@ -79,7 +96,7 @@ for (const dtls of ['dimpl', 'webrtc-dtls']) {
       await fay.roomIs((state) => state === 'connected')
       await fay.sees(['Ada'])
       await ada.sees(['Fay'])
-      await ada.hears({ Fay: 1000 })
+      await ada.hears({ Fay: TONE })
       await fay.hears(['Ada'])
       relay.stop()
     })
@@ -87,10 +104,10 @@ for (const dtls of ['dimpl', 'webrtc-dtls']) {
     test('two in Chromium and two in Firefox all see and hear the others', async ({ server, person, fox }) => {
       const ada = await person('Ada', { tone: 440, width: 640, height: 480 })
       const ben = await person('Ben', { tone: 440, width: 640, height: 480 })
-      const fay = await fox('Fay', 1000)
-      const gil = await fox('Gil', 1000)
+      const fay = await fox('Fay')
+      const gil = await fox('Gil')
       for (const one of [ada, ben, fay, gil]) await one.join(server.room, { microphone: true, camera: true })
-      const tones: Record<string, number> = { Ada: 440, Ben: 440, Fay: 1000, Gil: 1000 }
+      const tones: Record<string, number> = { Ada: 440, Ben: 440, Fay: TONE, Gil: TONE }
       for (const one of [ada, ben]) {
         const others = Object.fromEntries(Object.entries(tones).filter(([name]) => name !== one.name))
         await one.sees(Object.keys(others), 'camera', 60_000) // four browsers start on two cores

@@ -1,8 +1,8 @@
 // A person in Firefox, driven over WebDriver BiDi; the page and what is asked of it are those of `person.ts`.
 import { expect } from '@playwright/test'
 import { execFileSync } from 'node:child_process'
-import puppeteer, { type Browser, type Page } from 'puppeteer-core'
-import { cipher, decoded, energies } from './person'
+import puppeteer, { type Browser, type BrowserContext, type Page } from 'puppeteer-core'
+import { cipher, decoded, energies, OFTEN } from './person'
 
 /** Without a prompt, with fake devices, and with candidates on loopback. */
 const PREFERENCES = {
@@ -16,24 +16,28 @@ const PREFERENCES = {
   'intl.accept_languages': 'en-GB'
 }
 
+/** Firefox, whose microphone hears one tone. */
+export async function firefoxWithTone(hertz: number): Promise<Browser> {
+  return puppeteer.launch({
+    browser: 'firefox',
+    executablePath: execFileSync('sh', ['-c', 'command -v firefox-esr']).toString().trim(),
+    headless: true,
+    extraPrefsFirefox: { ...PREFERENCES, 'media.navigator.audio.fake_frequency': hertz }
+  })
+}
+
 export class FirefoxPerson {
   /** Requests to another origin and errors of the page: both must stay empty. */
   readonly foreign: string[] = []
   readonly errors: string[] = []
 
-  private constructor(readonly name: string, readonly browser: Browser, readonly page: Page) {}
+  private constructor(readonly name: string, readonly context: BrowserContext, readonly page: Page) {}
 
-  /** In a browser of its own, whose microphone hears one tone. */
-  static async open(name: string, origin: string, tone: number): Promise<FirefoxPerson> {
-    const browser = await puppeteer.launch({
-      browser: 'firefox',
-      executablePath: execFileSync('sh', ['-c', 'command -v firefox-esr']).toString().trim(),
-      headless: true,
-      extraPrefsFirefox: { ...PREFERENCES, 'media.navigator.audio.fake_frequency': tone }
-    })
-    const page = await browser.newPage()
+  static async open(browser: Browser, name: string, origin: string): Promise<FirefoxPerson> {
+    const context = await browser.createBrowserContext()
+    const page = await context.newPage()
     await page.setViewport({ width: 1280, height: 800 })
-    const person = new FirefoxPerson(name, browser, page)
+    const person = new FirefoxPerson(name, context, page)
     const host = new URL(origin).host
     page.on('request', (request) => {
       const url = new URL(request.url())
@@ -94,7 +98,7 @@ export class FirefoxPerson {
       .poll(async () => {
         const now = await this.framesDecoded()
         return names.filter((name) => !((now[`${name}/camera`] ?? 0) > (first[`${name}/camera`] ?? 0) + 5))
-      }, { message: `${this.name} sees ${names.join(', ')}`, timeout: 30_000 })
+      }, { message: `${this.name} sees ${names.join(', ')}`, timeout: 30_000, intervals: OFTEN })
       .toEqual([])
   }
 
@@ -108,11 +112,11 @@ export class FirefoxPerson {
       .poll(async () => {
         const now = await this.page.evaluate(energies)
         return names.filter((name) => !((now[name] ?? 0) > (first[name] ?? 0) + 1e-4))
-      }, { message: `${this.name} hears ${names.join(', ')}`, timeout: 30_000 })
+      }, { message: `${this.name} hears ${names.join(', ')}`, timeout: 30_000, intervals: OFTEN })
       .toEqual([])
   }
 
   async close(): Promise<void> {
-    await this.browser.close()
+    await this.context.close()
   }
 }

@@ -4,17 +4,37 @@ import { test as base, expect, type Browser } from '@playwright/test'
 import { browserWithTone, Person, type Looks } from './person'
 import { Server } from './server'
 
+/** A browser whose microphone hears one tone. */
+type WithTone = (hertz: number) => Promise<Browser>
+
+interface Worker {
+  /** Browsers are started once for all tests; what a page keeps is in a context, and those end with their test. */
+  withTone: WithTone
+}
+
 interface Fixtures {
   /** Environment of the server, over the defaults. */
   settings: Record<string, string>
   server: Server
-  /** Opens a page for a person; each tone has a browser of its own, shared by those who ask for it. */
+  /** Opens a page for a person; each in a context of its own, in the browser of their tone. */
   person: (name: string, looks?: Looks & { tone?: number; origin?: string }) => Promise<Person>
 }
 
 let port = 21_000
 
-export const test = base.extend<Fixtures>({
+export const test = base.extend<Fixtures, Worker>({
+  withTone: [
+    async ({}, use) => {
+      const browsers = new Map<number, Promise<Browser>>()
+      await use((hertz) => {
+        const browser = browsers.get(hertz) ?? browserWithTone(hertz)
+        browsers.set(hertz, browser)
+        return browser
+      })
+      for (const browser of browsers.values()) await (await browser).close()
+    },
+    { scope: 'worker' }
+  ],
   settings: [{}, { option: true }],
   server: async ({ settings }, use) => {
     const server = new Server(port++, settings)
@@ -23,21 +43,14 @@ export const test = base.extend<Fixtures>({
     await server.stop()
     server.remove()
   },
-  person: async ({ server }, use) => {
-    const browsers = new Map<number, Browser>()
+  person: async ({ server, withTone }, use) => {
     const people: Person[] = []
     await use(async (name, looks = {}) => {
-      const tone = looks.tone ?? 440
-      let browser = browsers.get(tone)
-      if (!browser) {
-        browser = await browserWithTone(tone)
-        browsers.set(tone, browser)
-      }
-      const person = await Person.open(browser, name, looks.origin ?? server.url, looks)
+      const person = await Person.open(await withTone(looks.tone ?? 440), name, looks.origin ?? server.url, looks)
       people.push(person)
       return person
     })
-    for (const browser of browsers.values()) await browser.close()
+    for (const person of people) await person.context.close()
     expect(people.flatMap((person) => person.foreign), 'requests to another origin').toEqual([])
     expect(people.flatMap((person) => person.errors), 'errors in the pages').toEqual([])
   }

@@ -1,8 +1,8 @@
 // An unmodified livekit-client on a page of its own, with a token of the operator's API key.
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { Browser } from '@playwright/test'
 import { expect, test } from './fixtures'
-import { browserWithTone } from './person'
 import { type Server } from './server'
 import { token } from './token'
 
@@ -20,11 +20,10 @@ async function foreignPage(port: number) {
 }
 
 /** Two people in the open room, each on a page of another origin with the client library only. */
-async function twoEmbedders(server: Server, options: object) {
+async function twoEmbedders(server: Server, browser: Browser, options: object) {
   const http = await foreignPage(server.port + 300)
-  const browser = await browserWithTone(700)
   const enter = async (identity: string) => {
-    const page = await (await browser.newContext()).newPage()
+    const page = await browser.newPage() // in a context of its own
     await page.goto(`http://127.0.0.1:${server.port + 300}/`)
     await page.evaluate(async ([url, jwt, options]) => {
       const page = window as any
@@ -33,15 +32,16 @@ async function twoEmbedders(server: Server, options: object) {
     }, [server.url.replace('http', 'ws'), token(identity, server.code), options] as const)
     return page
   }
+  const [one, two] = [await enter('one'), await enter('two')]
   const close = async () => {
-    await browser.close()
+    for (const page of [one, two]) await page.close()
     http.close()
   }
-  return { one: await enter('one'), two: await enter('two'), close }
+  return { one, two, close }
 }
 
-test('the unmodified client joins, publishes, subscribes, mutes, shares and leaves', async ({ server }) => {
-  const { one, two, close } = await twoEmbedders(server, { adaptiveStream: false, dynacast: true })
+test('the unmodified client joins, publishes, subscribes, mutes, shares and leaves', async ({ server, withTone }) => {
+  const { one, two, close } = await twoEmbedders(server, await withTone(440), { adaptiveStream: false, dynacast: true })
   await one.evaluate(async () => {
     const local = (window as any).room.localParticipant
     await local.setCameraEnabled(true)
@@ -85,8 +85,8 @@ test('wrong, expired and misdirected tokens are refused with words', async ({ se
 })
 
 for (const codec of ['vp8', 'vp9', 'h264', 'av1']) {
-  test(`pictures in ${codec} with simulcast or layers are forwarded`, async ({ server }) => {
-    const { one, two, close } = await twoEmbedders(server, { dynacast: false })
+  test(`pictures in ${codec} with simulcast or layers are forwarded`, async ({ server, withTone }) => {
+    const { one, two, close } = await twoEmbedders(server, await withTone(440), { dynacast: false })
     await one.evaluate(async (codec) => {
       const options = { videoCodec: codec, backupCodec: false, simulcast: true }
       await (window as any).room.localParticipant.setCameraEnabled(true, undefined, options)

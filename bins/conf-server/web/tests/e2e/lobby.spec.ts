@@ -1,14 +1,15 @@
 // The lobby and the options of a room: waiting, letting in, turning away, beginning, starting muted, a new link.
-import { AxeBuilder } from '@axe-core/playwright'
-import { mkdirSync } from 'node:fs'
+import { isClean, pictures } from './axe'
 import { expect, test } from './fixtures'
 import { Owner, type Room } from './owner'
 import type { Person } from './person'
 import { Relay } from './proxy'
 import type { Server } from './server'
 
-const out = `${process.env.E2E_OUT ?? 'test-results'}/lobby`
-mkdirSync(out, { recursive: true })
+const sizes = [
+  { width: 360, height: 740 },
+  { width: 1440, height: 900 }
+]
 
 /** Opens the link and asks to be let in. */
 async function ask(guest: Person, link: string, devices: { microphone?: boolean; camera?: boolean } = {}): Promise<void> {
@@ -222,12 +223,8 @@ for (const locale of ['en-GB', 'de-DE']) {
       await one.page.emulateMedia({ reducedMotion: 'reduce' })
       for (const colorScheme of ['light', 'dark'] as const) {
         await one.page.emulateMedia({ colorScheme })
-        const { violations } = await new AxeBuilder({ page: one.page }).analyze()
-        expect.soft(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(' ')).join(', ')}`), `${state} ${colorScheme}`).toEqual([])
-        for (const [width, height] of [[360, 740], [1440, 900]] as const) {
-          await one.page.setViewportSize({ width, height })
-          await one.page.screenshot({ path: `${out}/${state}-${locale.slice(0, 2)}-${colorScheme}-${width}.png` })
-        }
+        await isClean(one, `${state} ${colorScheme}`)
+        await pictures(one, `lobby/${state}-${locale.slice(0, 2)}-${colorScheme}`, sizes)
       }
     }
     await ben.page.goto(room.link)

@@ -1,11 +1,7 @@
 // Every page and open dialog: no violation that axe finds, in both languages and themes; pictures
-// at three widths for the eye.
-import { mkdirSync } from 'node:fs'
-import { isClean } from './axe'
+// at three widths for who asks for them.
+import { isClean, pictures } from './axe'
 import { expect, test } from './fixtures'
-
-const out = `${process.env.E2E_OUT ?? 'test-results'}/pages`
-mkdirSync(out, { recursive: true })
 
 const sizes = [
   { width: 360, height: 740 },
@@ -20,11 +16,7 @@ for (const locale of ['en-GB', 'de-DE']) {
       await ada.page.emulateMedia({ reducedMotion: 'reduce' })
       const look = async (page: string) => {
         await isClean(ada, `${page} ${locale} ${colorScheme}`)
-        for (const size of sizes) {
-          await ada.page.setViewportSize(size)
-          await ada.page.screenshot({ path: `${out}/${page}-${locale.slice(0, 2)}-${colorScheme}-${size.width}.png` })
-        }
-        await ada.page.setViewportSize(sizes[2]!)
+        await pictures(ada, `pages/${page}-${locale.slice(0, 2)}-${colorScheme}`, sizes)
       }
       expect(await (await fetch(server.url)).text()).not.toMatch(/<script(?![^>]*src)/)
       await ada.page.goto(server.url)

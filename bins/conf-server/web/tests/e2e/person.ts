@@ -20,6 +20,9 @@ const FLAGS = [
   '--allow-loopback-in-peer-connection'
 ]
 
+/** How long to wait between two looks at pictures or sound, ms. */
+export const OFTEN = [250]
+
 export interface Looks {
   locale?: string
   colorScheme?: 'light' | 'dark'
@@ -76,6 +79,7 @@ export async function heard(): Promise<Record<string, number>> {
       if (!nodes.has(track.id)) {
         const analyser = context.createAnalyser()
         analyser.fftSize = 8192
+        analyser.smoothingTimeConstant = 0 // what is heard now, not what was: each reading would fade the last by 2 dB only
         context.createMediaStreamSource(new MediaStream([track])).connect(analyser)
         nodes.set(track.id, analyser)
         await new Promise((resolve) => setTimeout(resolve, 400))
@@ -175,7 +179,7 @@ export class Person {
         const now = (key: string) => frames[key] ?? 0
         for (const key of keys) if (now(key) > 0) first[key] ??= now(key)
         return keys.filter((key) => !(now(key) > (first[key] ?? Infinity) + 5))
-      }, { message: `${this.name} sees ${names.join(', ')}`, timeout: within })
+      }, { message: `${this.name} sees ${names.join(', ')}`, timeout: within, intervals: OFTEN })
       .toEqual([])
   }
 
@@ -185,7 +189,7 @@ export class Person {
       .poll(async () => {
         const heard = await this.tonesHeard()
         return Object.entries(tones).filter(([name, hertz]) => Math.abs((heard[name] ?? 0) - hertz) > hertz * 0.04)
-      }, { message: `${this.name} hears ${JSON.stringify(tones)}`, timeout: 30_000 })
+      }, { message: `${this.name} hears ${JSON.stringify(tones)}`, timeout: 30_000, intervals: OFTEN })
       .toEqual([])
   }
 }
