@@ -1,7 +1,7 @@
 //! The meeting websocket: JSON text frames between a client and a meeting.
 //!
 //! The features of a meeting own their commands and events; this page composes them. The client's
-//! TypeScript is generated from it (`UPDATE=1 cargo test -p conf-core --features ts`).
+//! TypeScript is generated from it (`cargo xtask wire`).
 //!
 //! A client opens with [`Hello`], whose shape is the same in every version, and gets a [`Welcome`]
 //! (snapshot) or `resumed`, then events numbered one after the other. Whoever is in the lobby gets

@@ -1,6 +1,6 @@
 //! Keeps the web client's types equal to the wire.
 //!
-//! `UPDATE=1 cargo test -p conf-core --features ts` writes the file anew.
+//! `cargo xtask wire` writes the file anew.
 
 #![cfg(feature = "ts")]
 

@@ -1,4 +1,7 @@
 //! The stages that cargo does: format, lints, tests, docs, benches, examples, the release build.
+//!
+//! All but the last ask for the whole workspace, so that each crate is built with one set of
+//! features and once for all of them: a stage that names one package (`-p`) builds half of it anew.
 
 use std::process::Command;
 
@@ -43,15 +46,6 @@ pub(crate) fn unit(stage: &mut Stage) {
             "--no-fail-fast",
         ]));
     }
-    stage.command(&mut cargo(&[
-        "test",
-        "-p",
-        "conf-core",
-        "--features",
-        "ts",
-        "--locked",
-        "--quiet",
-    ]));
 }
 
 pub(crate) fn docs(stage: &mut Stage) {
@@ -61,7 +55,8 @@ pub(crate) fn docs(stage: &mut Stage) {
 
 /// Each bench runs once, in the test profile: that none rots, not how fast it is.
 pub(crate) fn benches_once(stage: &mut Stage) {
-    stage.command(&mut cargo(&["test", "-p", "conf-benches", "--benches", "--locked", "--quiet"]));
+    let words = ["test", "--workspace", "--bench", "*", "--locked", "--quiet"];
+    stage.command(&mut cargo(&words));
 }
 
 pub(crate) fn examples(stage: &mut Stage) {
@@ -72,9 +67,10 @@ pub(crate) fn examples(stage: &mut Stage) {
         .filter_map(|entry| entry.ok()?.path().file_stem()?.to_str().map(str::to_owned))
         .collect();
     names.sort();
+    stage.command(&mut cargo(&["build", "--workspace", "--examples", "--locked", "--quiet"]));
     for name in names {
-        let words = ["run", "-p", "conf-examples", "--locked", "--quiet", "--example", &name];
-        stage.command(&mut cargo(&words));
+        let mut program = Command::new(target().join("debug/examples").join(name));
+        stage.command(program.current_dir(root()));
     }
 }
 
@@ -103,7 +99,7 @@ pub(crate) fn soak() -> Result<()> {
 
 /// `cargo xtask wire`.
 pub(crate) fn wire() -> Result<()> {
-    let words = ["test", "-p", "conf-core", "--features", "ts", "--quiet", "typescript"];
+    let words = ["test", "-p", "conf-core", "--quiet", "typescript"];
     succeed(cargo(&words).env("UPDATE", "1"))
 }
 
