@@ -132,7 +132,7 @@ impl Director {
             }
             Command::SetKeys { peer, .. }
             | Command::SetPadding { peer, .. }
-            | Command::SendDatagram { peer, .. } => self.to_peer(peer, command),
+            | Command::SendDatagram { peer, .. } => self.for_peer(peer, command),
             Command::Publish { track, peer, publication } => self.publish(track, peer, publication),
             Command::Unpublish { track }
             | Command::Mute { track, .. }

@@ -38,7 +38,7 @@ impl Director {
             count: [0; MAX_SHARDS],
         });
         known.publication = publication.clone();
-        self.to_peer(peer, Command::Publish { track, peer, publication })?;
+        self.for_peer(peer, Command::Publish { track, peer, publication })?;
         for shard in self.mirrors(track) {
             self.mirror(track, shard);
         }
@@ -51,21 +51,21 @@ impl Director {
         let track = self.tracks.get_mut(&id).ok_or(Refusal::UnknownTrack)?;
         let publisher = track.publisher;
         let Some(home) = self.shard_of(publisher)? else {
-            return self.to_peer(publisher, command);
+            return self.for_peer(publisher, command);
         };
         match command {
             Command::Subscribe { peer, .. } => {
-                let Some(shard) = self.shard_of(peer)? else { return self.to_peer(peer, command) };
+                let Some(shard) = self.shard_of(peer)? else { return self.for_peer(peer, command) };
                 self.join(id, peer, (home, shard));
                 self.command(shard, command);
             }
             Command::Unsubscribe { peer, .. } => {
-                self.to_peer(peer, command)?;
+                self.for_peer(peer, command)?;
                 if self.shard_of(peer)?.is_some() {
                     self.leave(id, peer);
                 }
             }
-            Command::Pause { peer, .. } => self.to_peer(peer, command)?,
+            Command::Pause { peer, .. } => self.for_peer(peer, command)?,
             Command::Mute { muted, .. } => {
                 if let Some(track) = self.tracks.get_mut(&id) {
                     track.muted = muted;

@@ -124,7 +124,7 @@ impl Director {
     }
 
     /// Hands a command on to the shard of a peer, or keeps it until there is one.
-    pub(super) fn to_peer(&mut self, id: PeerId, command: Command) -> Result<(), Refusal> {
+    pub(super) fn for_peer(&mut self, id: PeerId, command: Command) -> Result<(), Refusal> {
         let peer = self.peers.get_mut(&id).ok_or(Refusal::UnknownPeer)?;
         match &mut peer.place {
             &mut Place::At(shard) => self.command(shard, command),

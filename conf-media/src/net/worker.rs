@@ -160,10 +160,18 @@ impl Worker {
             let now = batch::now().mono;
             match job {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(job) => self.job(now, job),
+                Ok(job) => self.guarded(now, job),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             self.due(now);
+        }
+    }
+
+    /// A panic outside a peer's machine loses the job, not the thread.
+    fn guarded(&mut self, now: Instant, job: Job) {
+        if catch_unwind(AssertUnwindSafe(|| self.job(now, job))).is_err() {
+            tracing::error!("a panic in a control thread was caught");
+            self.acceptor.panics().add();
         }
     }
 

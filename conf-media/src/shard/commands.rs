@@ -1,7 +1,6 @@
 //! What the control plane wants, carried out; and how everything ends.
 
 use crate::command::{Command, PeerId, Publication, RoomId, Subscription, TrackId};
-use crate::director::Order;
 use crate::forward::Edge;
 use crate::forward::layers::MAX_ENCODINGS;
 use crate::forward::rewrite::Stopped;
@@ -44,22 +43,6 @@ impl Shard {
             }
             Command::Pause { track, peer, paused } => self.pause(now, track, peer, paused),
             Command::SetPadding { peer, padding } => self.set_padding(peer, padding),
-        };
-        self.count();
-        done
-    }
-
-    /// Carries out what the director says.
-    pub(super) fn order(&mut self, now: Now, order: Order) -> Result<(), Refusal> {
-        let done = match order {
-            Order::Command(command) => return self.command(now, command),
-            Order::Await { peer, credentials } => self.await_peer(peer, credentials),
-            Order::Elsewhere { peer, ufrag, shard } => {
-                self.peer_elsewhere(peer, ufrag, shard);
-                Ok(())
-            }
-            Order::Mirror(mirror) => self.mirror(now, mirror),
-            Order::Relay { track, to, on } => self.set_relay(now, track, to, on),
         };
         self.count();
         done

@@ -1,4 +1,4 @@
-//! Peers that do not live here: those that nobody has placed yet, and those of other shards.
+//! What the director says; and peers that do not live here: those that nobody has placed yet, and those of other shards.
 //!
 //! Which socket gets a datagram is the kernel's decision, by the addresses of both ends; a peer
 //! whose address changes arrives at another shard from then on. It goes on living where it was: its
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::command::PeerId;
-use crate::director::{Report, ShardIndex};
+use crate::director::{Order, Report, ShardIndex};
 use crate::ice::{CONSENT, Credentials, HOLD};
 use crate::rtp::{self, Class};
 use crate::stats::DropReason;
@@ -120,6 +120,22 @@ impl Others {
 }
 
 impl Shard {
+    /// Carries out what the director says.
+    pub(super) fn order(&mut self, now: Now, order: Order) -> Result<(), Refusal> {
+        let done = match order {
+            Order::Command(command) => return self.command(now, command),
+            Order::Await { peer, credentials } => self.await_peer(peer, credentials),
+            Order::Elsewhere { peer, ufrag, shard } => {
+                self.peer_elsewhere(peer, ufrag, shard);
+                Ok(())
+            }
+            Order::Mirror(mirror) => self.mirror(now, mirror),
+            Order::Relay { track, to, on } => self.set_relay(now, track, to, on),
+        };
+        self.count();
+        done
+    }
+
     /// A peer may connect; nobody knows where.
     pub(super) fn await_peer(&mut self, peer: PeerId, new: Credentials) -> Result<(), Refusal> {
         if self.others.peers.len() >= MAX_PEERS {
