@@ -1,11 +1,13 @@
 //! A whole peer over real sockets: connectivity check, handshake, fingerprint, data.
 
 use super::*;
-use crate::command::{PeerId, RoomId};
+use crate::command::{PeerId, RoomId, TrackId};
 use crate::dtls::client::{BACKENDS, Client};
 use crate::ice::Credentials;
-use crate::rtp::{Class as Kind, classify};
+use crate::rtp::{Class as Kind, Header, classify};
+use crate::srtp::{Keys, MasterKey, Profile, Sealer};
 use crate::stun::{self, IntegrityKey, Role, TransactionId, Writer};
+use crate::test_util::{microphone, subscription};
 
 const PEER: PeerId = PeerId(3);
 const PASSWORD: &str = "0123456789abcdef01234567";
@@ -13,6 +15,17 @@ const PASSWORD: &str = "0123456789abcdef01234567";
 struct Peer {
     socket: UdpSocket,
     client: Client,
+}
+
+/// A connectivity check that nominates.
+fn check(request: &mut Vec<u8>, ufrag: &str) {
+    Writer::new(request, stun::Class::Request, TransactionId([5; 12]))
+        .username(&format!("{ufrag}:theirs"))
+        .priority(1)
+        .role(Role::Controlling { tie_breaker: 9 })
+        .use_candidate()
+        .integrity(&IntegrityKey::new(PASSWORD))
+        .fingerprint();
 }
 
 /// A socket of a browser, another one each time.
@@ -37,13 +50,7 @@ impl Peer {
     fn check(&self, tries: usize) {
         let key = IntegrityKey::new(PASSWORD);
         let mut request = Vec::new();
-        Writer::new(&mut request, stun::Class::Request, TransactionId([5; 12]))
-            .username("ours:theirs")
-            .priority(1)
-            .role(Role::Controlling { tie_breaker: 9 })
-            .use_candidate()
-            .integrity(&key)
-            .fingerprint();
+        check(&mut request, "ours");
         let mut buffer = [0; 2_048];
         let own = self.socket.local_addr().unwrap();
         for _ in 0..tries {
@@ -163,5 +170,73 @@ fn on_several_shards_the_port_is_still_refused_to_a_second_engine() {
     let listen = media.candidates()[0];
     let second = MediaConfig { shards: 2, ..MediaConfig { listen, ..loopback() } };
     assert!(matches!(start(second, Box::new(|_| {})), Err(NetError::Listen { .. })));
+    media.stop();
+}
+
+/// A peer whose keys are known without a handshake.
+struct Known {
+    id: PeerId,
+    socket: UdpSocket,
+}
+
+impl Known {
+    fn connected(media: &Media, number: u8) -> Self {
+        let (id, ufrag) = (PeerId(u64::from(number)), format!("peer{number}"));
+        let credentials = Credentials { ufrag: ufrag.clone(), password: PASSWORD.into() };
+        media.send(Command::AddPeer { peer: id, room: RoomId(1), credentials });
+        let key = |side| MasterKey { key: vec![side; 16], salt: vec![number; 12] };
+        let keys = Keys { profile: Profile::AeadAes128Gcm, local: key(1), remote: key(2) };
+        media.send(Command::SetKeys { peer: id, keys });
+        let peer = Self { id, socket: socket(media) };
+        let mut request = Vec::new();
+        check(&mut request, &ufrag);
+        let mut buffer = [0; 2_048];
+        let mut tries = 0..50;
+        while peer.socket.recv(&mut buffer).is_err() {
+            tries.next().expect("an answer to one of 50 checks");
+            peer.socket.send(&request).unwrap();
+        }
+        peer
+    }
+}
+
+#[test]
+fn sound_crosses_from_the_shard_of_its_publisher_to_all_others() {
+    let (media, _events) = several();
+    let ada = Known::connected(&media, 0);
+    let publication = microphone("0", 5000);
+    media.send(Command::Publish { track: TrackId(1), peer: ada.id, publication });
+    let others: Vec<Known> = (1..17).map(|number| Known::connected(&media, number)).collect();
+    for peer in &others {
+        let subscription = subscription("3", 900);
+        media.send(Command::Subscribe { track: TrackId(1), peer: peer.id, subscription });
+    }
+    let key = MasterKey { key: vec![2; 16], salt: vec![0; 12] };
+    let mut sealer = Sealer::new(Profile::AeadAes128Gcm, &key).unwrap();
+    let mut heard = vec![false; others.len()];
+    let deadline = Instant::now() + Duration::from_secs(20);
+    for sequence in 0.. {
+        let mut packet = [0; 100];
+        let header =
+            Header { marker: false, payload_type: 111, sequence, timestamp: 0, ssrc: 5000 };
+        let len = header.write(&[], &mut packet).unwrap() + 20;
+        let len = sealer.seal_rtp(&mut packet, len).unwrap();
+        ada.socket.send(&packet[..len]).unwrap();
+        let mut buffer = [0; 2_048];
+        for (peer, heard) in others.iter().zip(&mut heard) {
+            while !*heard && let Ok(len) = peer.socket.recv(&mut buffer) {
+                *heard = classify(&buffer[..len]) == Kind::Rtp;
+            }
+        }
+        if heard.iter().all(|&heard| heard) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "not all have heard it: {heard:?}");
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while media.counters().relayed_in == 0 {
+        assert!(Instant::now() < deadline, "all 17 arrived at the same shard");
+    }
+    assert_eq!((media.counters().peers, media.counters().edges), (17, 16));
     media.stop();
 }
