@@ -29,8 +29,6 @@ pub(crate) struct Track {
     pub(crate) publication: Publication,
     pub(crate) muted: bool,
     pub(crate) live: bool,
-    /// Of its microphone: it is among the loudest of the room.
-    pub(crate) heard: bool,
     pub(crate) layers: Layers,
     pub(crate) encodings: Vec<Encoding>,
     pub(crate) edges: Vec<Key<Edge>>,
@@ -97,7 +95,6 @@ impl Track {
             publication,
             muted: false,
             live: false,
-            heard: true,
             layers: Layers::default(),
             encodings,
             edges: Vec::new(),

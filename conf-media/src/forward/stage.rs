@@ -46,6 +46,8 @@ pub(crate) struct Seat {
 pub(crate) struct Place {
     pub(crate) stage: Key<Stage>,
     pub(crate) seat: Key<Seat>,
+    /// It is among the loudest.
+    pub(crate) heard: bool,
 }
 
 /// What a packet did.

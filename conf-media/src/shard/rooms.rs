@@ -45,7 +45,7 @@ impl Shard {
                 let Some(entered) = self.stages.get_mut(stage) else { return };
                 let (seat, heard) = entered.enter(now.mono, key);
                 if let Some(track) = self.tracks.get_mut(key) {
-                    track.place = Some(Place { stage, seat });
+                    track.place = Some(Place { stage, seat, heard });
                 }
                 if !heard {
                     self.heard(key, false);
@@ -55,7 +55,7 @@ impl Shard {
                 self.leave_stage(now, place);
                 let Some(track) = self.tracks.get_mut(key) else { return };
                 track.place = None;
-                if !track.heard {
+                if !place.heard {
                     self.heard(key, true);
                 }
             }
@@ -87,7 +87,7 @@ impl Shard {
         };
         let level = view.extension(packet, id).and_then(|value| value.first());
         let (Some(level), Some(stage)) = (level, self.stages.get_mut(place.stage)) else {
-            return track.heard;
+            return place.heard;
         };
         match stage.rank(now.mono, place.seat, level & 0x7f) {
             Turn::Heard => true,
@@ -103,7 +103,9 @@ impl Shard {
     /// A track comes to be heard, or no longer is: its edges wait then.
     fn heard(&mut self, key: Key<Track>, heard: bool) {
         let Some(track) = self.tracks.get_mut(key) else { return };
-        track.heard = heard;
+        if let Some(place) = &mut track.place {
+            place.heard = heard;
+        }
         if !heard {
             for &edge in &track.edges {
                 if let Some(edge) = self.edges.get_mut(edge) {
