@@ -127,6 +127,7 @@ fn conf(folder: &Path) -> Result<Command> {
 http.listen = "{CONF_ADDRESS}"
 media.listen = "127.0.0.1:7882"
 media.shards = 1
+media.loudest = 64
 metrics.listen = "127.0.0.1:9091"
 log.level = "warn"
 api.keys = [{{ key = "{KEY}", secret = "{SECRET}" }}]
