@@ -17,7 +17,7 @@ use allocation_counter::{AllocationInfo, measure};
 use common::{call, clock, opus};
 use conf_media::rtcp::write;
 use conf_media::rtp::Header;
-use conf_media::srtp::Sealer;
+use conf_media::srtp::{MAX_SOURCES, Sealer};
 use conf_media::stats::DropReason;
 use conf_media::stun::{Class, IntegrityKey, Role, TransactionId, Writer};
 use conf_media::test_util::{Lab, Outgoing, microphone, simulcast, subscription};
@@ -201,9 +201,9 @@ fn authentic_packets_of_ever_new_sources_meet_a_cap() {
     assert!(info.bytes_current < 1 << 20, "{} bytes are kept", info.bytes_current);
     let counters = lab.shard.counters();
     let (unknown, refused) =
-        (counters.dropped(DropReason::UnknownSource), counters.dropped(DropReason::Unopened));
+        (counters.dropped(DropReason::UnknownSource), counters.dropped(DropReason::TooManySources));
     assert_eq!(unknown + refused, 5_000);
-    assert!((1_000..=1_024).contains(&unknown), "{unknown} were opened before the cap");
+    assert!((1..=MAX_SOURCES as u64).contains(&unknown), "{unknown} were opened before the cap");
     goes_on(&mut lab, ada, bob, 2);
 }
 
