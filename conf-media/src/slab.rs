@@ -13,6 +13,10 @@ pub(crate) struct Key<T> {
 }
 
 impl<T> Key<T> {
+    /// Names nothing: for pieces that are measured alone.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(crate) const NOWHERE: Self = Self { slot: u32::MAX, generation: u32::MAX, of: PhantomData };
+
     /// The small number that is unique among the living entries.
     #[must_use]
     pub(crate) fn slot(self) -> u32 {

@@ -4,7 +4,9 @@
 //! that no handshake is needed; what the shard sends them is opened with their own keys and kept
 //! until it is looked at. A [`Fleet`] is the same with several shards.
 
+mod browser;
 mod fleet;
+mod piece;
 mod tracks;
 
 use std::net::SocketAddr;
@@ -17,10 +19,11 @@ use crate::ingress::RxBatch;
 use crate::rtp::{self, Class, Header, View};
 use crate::shard::{Input, Output, Refusal, Shard, ShardConfig};
 use crate::srtp::{Keys, MasterKey, Opener, Profile, Sealer};
-use crate::stun::{self, IntegrityKey, Role, TransactionId, Writer};
 use crate::time::Now;
 
+pub use browser::{Browser, Handshake, Identity};
 pub use fleet::Fleet;
+pub use piece::Piece;
 pub use tracks::{FROM, TO, camera, label, microphone, payload, simulcast, subscription, vp8};
 
 /// A shard with simulated time and the remotes around it.
@@ -92,16 +95,31 @@ pub struct Outgoing<'a> {
     pub payload: &'a [u8],
 }
 
+impl Outgoing<'_> {
+    /// The packet, sealed.
+    fn seal(&self, sealer: &mut Sealer) -> Vec<u8> {
+        let mut bytes = vec![0; self.payload.len() + 400];
+        let at = self.header.write(self.extensions, &mut bytes).expect("a writable header");
+        let end = at + self.payload.len();
+        bytes.get_mut(at..end).expect("room").copy_from_slice(self.payload);
+        let len = sealer.seal_rtp(&mut bytes, end).expect("sealed");
+        bytes.truncate(len);
+        bytes
+    }
+}
+
 impl Lab {
-    /// An empty shard; `now` is where time begins.
+    /// An empty shard that holds nothing back; `now` is where time begins.
     #[must_use]
     pub fn new(now: Now) -> Self {
+        Self::with(now, ShardConfig { seed: 1, hold: Duration::ZERO, ..ShardConfig::default() })
+    }
+
+    /// The same with settings of one's own.
+    #[must_use]
+    pub fn with(now: Now, config: ShardConfig) -> Self {
         Self {
-            shard: Shard::new(ShardConfig {
-                seed: 1,
-                hold: Duration::ZERO,
-                ..ShardConfig::default()
-            }),
+            shard: Shard::new(config),
             now,
             events: Vec::new(),
             remotes: Vec::new(),
@@ -343,13 +361,7 @@ impl Remote {
 
     /// A media packet, sealed.
     fn seal(&mut self, packet: &Outgoing<'_>) -> Vec<u8> {
-        let mut bytes = vec![0; packet.payload.len() + 400];
-        let at = packet.header.write(packet.extensions, &mut bytes).expect("a writable header");
-        let end = at + packet.payload.len();
-        bytes.get_mut(at..end).expect("room").copy_from_slice(packet.payload);
-        let len = self.sealer.seal_rtp(&mut bytes, end).expect("sealed");
-        bytes.truncate(len);
-        bytes
+        packet.seal(&mut self.sealer)
     }
 
     /// A compound, sealed.
@@ -364,15 +376,7 @@ impl Remote {
     /// A connectivity check that nominates.
     #[must_use]
     pub fn check(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        Writer::new(&mut out, stun::Class::Request, TransactionId([7; 12]))
-            .username(&format!("{}:remote", self.ufrag))
-            .priority(1)
-            .use_candidate()
-            .role(Role::Controlling { tie_breaker: 1 })
-            .integrity(&IntegrityKey::new(&self.password))
-            .fingerprint();
-        out
+        browser::check(&self.ufrag, &self.password, 7)
     }
 
     fn take(&mut self, datagram: &[u8]) {

@@ -184,7 +184,7 @@ impl fmt::Debug for Certificate {
 }
 
 /// SHA-256 of a certificate in DER (RFC 8122, section 5).
-fn fingerprint(der: &[u8]) -> Fingerprint {
+pub(crate) fn fingerprint(der: &[u8]) -> Fingerprint {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, der);
     let mut bytes = [0; 32];
     bytes.copy_from_slice(digest.as_ref());

@@ -49,7 +49,7 @@ pub(crate) struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    fn new(stored: Stored<'a>, publisher: Extensions) -> Self {
+    pub(crate) fn new(stored: Stored<'a>, publisher: Extensions) -> Self {
         Self { stored, carried: Carried::of(publisher, &stored.entry.view, stored.bytes) }
     }
 }
