@@ -1,9 +1,11 @@
 //! Builds, tests and measures the workspace. `cargo xtask` lists the commands.
 
+mod bench;
 mod dist;
 mod e2e;
 mod fuzz;
 mod inputs;
+mod instructions;
 mod peers;
 mod rules;
 mod rust;
@@ -21,7 +23,9 @@ cargo xtask <command>
 
   setup            install what is missing (names each package; asks for root only for that)
   test [STAGE…]    all that must pass before a merge; with names only those stages
-  bench [GROUP]    criterion groups with figures
+  bench [GROUP]    criterion groups with figures: times, allocations, bytes copied
+  bench --save     all of them into benches/results/criterion.md
+  bench --limits   the limits of the stage `instructions` anew; --ratios: the engine beside its floor
   peers [OPTION…]  our server beside Janus and the floor, into benches/results
                    (--rounds 5 --seconds 10 --only CASE; root on Debian, about half an hour)
   fuzz [SECONDS]   mutate every corpus on the stable toolchain (default 60 a target)
@@ -29,7 +33,7 @@ cargo xtask <command>
   dist             the Debian package, in target/dist
   wire             write the TypeScript of the meeting websocket anew
 
-stages of test: format rules web lint unit docs bench examples release dist e2e";
+stages of test: format rules web lint unit docs bench examples release instructions dist e2e";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -37,7 +41,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "setup" => setup::install(),
         "test" => test(rest),
-        "bench" => rust::bench(rest),
+        "bench" => bench::run(rest),
         "peers" => peers::run(rest),
         "fuzz" => fuzz::run(rest),
         "soak" => rust::soak(),
@@ -70,6 +74,7 @@ fn test(only: &[String]) -> Result<()> {
     run.stage("bench", rust::benches_once);
     run.stage("examples", rust::examples);
     run.stage("release", rust::release);
+    run.stage("instructions", instructions::check);
     run.stage("dist", dist::check);
     run.stage("e2e", e2e::run);
     run.finish()

@@ -56,7 +56,7 @@ pub(crate) fn docs(stage: &mut Stage) {
 /// Each bench runs once, in the test profile: that none rots, not how fast it is.
 pub(crate) fn benches_once(stage: &mut Stage) {
     let words = ["test", "--workspace", "--bench", "*", "--locked", "--quiet"];
-    stage.command(&mut cargo(&words));
+    stage.command(cargo(&words).args(["--features", "conf-benches/webrtc-dtls"]));
 }
 
 pub(crate) fn examples(stage: &mut Stage) {
@@ -80,15 +80,6 @@ pub(crate) fn release(stage: &mut Stage) {
         std::fs::metadata(target().join("release/conf-server")).map_or(0, |file| file.len());
     let what = format!("the binary has {bytes} bytes, limit {BINARY_LIMIT}");
     stage.check(&what, bytes > 0 && bytes <= BINARY_LIMIT);
-}
-
-/// `cargo xtask bench [GROUP]`.
-pub(crate) fn bench(rest: &[String]) -> Result<()> {
-    let mut command = cargo(&["bench", "-p", "conf-benches", "--locked"]);
-    if let Some(group) = rest.first() {
-        command.args(["--bench", group]);
-    }
-    succeed(&mut command)
 }
 
 /// `cargo xtask soak`.

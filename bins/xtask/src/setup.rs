@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::stage::say;
 
 /// A program the tests use, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("cc", "gcc"),
     ("openssl", "openssl"),
     ("chromium", "chromium"),
@@ -20,6 +20,7 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("certutil", "libnss3-tools"),
     ("debootstrap", "debootstrap"),
     ("dpkg-deb", "dpkg"),
+    ("valgrind", "valgrind"),
 ];
 
 /// The oldest Node that Vite 8 runs on.

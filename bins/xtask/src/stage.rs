@@ -82,10 +82,10 @@ impl Run {
     /// Prints the table of stages and the one line that says how it went.
     pub(crate) fn finish(self) -> Result<()> {
         let mut total = Count::default();
-        say("\nstage        time  passed  failed");
+        say("\nstage          time  passed  failed");
         for (name, time, count) in &self.done {
             let seconds = time.as_secs_f64();
-            say(&format!("{name:<10} {seconds:>5.0} s {:>7} {:>7}", count.passed, count.failed));
+            say(&format!("{name:<12} {seconds:>5.0} s {:>7} {:>7}", count.passed, count.failed));
             total.add(*count);
         }
         say(&format!("\n{} passed, {} failed", total.passed, total.failed));
