@@ -25,9 +25,63 @@
 //! | session descriptions, signalling | [`sdp`], `signal` |
 //! | batches of datagrams; counters | [`ingress`], [`egress`], [`stats`] |
 //!
+//! # Contract
+//!
 //! The core is sans-IO: no clock, no socket, no thread, no lock. Every machine has the same verbs:
-//! `handle(now, Input)`, `handle_timeout(now)`, `poll()` until `None`, `timeout()`. The feature
-//! `net` (on by default) adds the sockets and the pinned thread that drive it.
+//! `handle(now, Input)` (on `Err` nothing has changed), `handle_timeout(now)`, `poll()` until `None`,
+//! `timeout()`. `now` is [`time::Now`], read once for many datagrams. For throughput a
+//! [`shard::Shard`] takes a whole [`ingress::RxBatch`] with `handle_batch` and gives everything that
+//! may leave as an [`egress::TxBatch`] with `flush`; the single `handle` is the same machine.
+//!
+//! Whoever owns the sockets does this in a loop:
+//!
+//! 1. receive into an `RxBatch`; `handle_batch`
+//! 2. hand in the [`command::Command`]s that [`room::Room`] or other signalling made
+//! 3. `handle_timeout`, if `timeout` has come
+//! 4. `poll`: events for the control plane, DTLS datagrams for the handshake of their peer ([`dtls`]),
+//!    whose keys and datagrams come back as commands
+//! 5. `flush`; send, each run of equal datagrams in one call where the system can
+//!
+//! The feature `net` (on by default) is such a loop with its sockets and threads. The examples
+//! `two_peers` (in memory) and `own_udp_loop` write one of their own, `net_server` uses `net`.
+//!
+//! # Threads
+//!
+//! A shard belongs to one thread and is moved to it; nothing in it is shared. With several shards
+//! each has a thread and a socket of its own, and [`director::Director`] says who lives where; what
+//! must cross goes through bounded rings with one writer and one reader ([`shard::link`]), one copy
+//! of a packet for each other shard, however many subscribers it has there. Handshakes and data
+//! channels are machines that any thread may drive: `net` has a few workers for them, so that a
+//! signature never delays a packet. Signalling machines belong to whoever runs the meeting.
+//!
+//! # Cost
+//!
+//! Processor time, for packets that come in at the rate *p* and go to *s* subscribers on *h* shards:
+//!
+//! ```text
+//! time = p × (receive + open + keep)                 once, at the publisher's shard
+//!      + p × (h − 1) × (copy + keep)                 once for each other shard
+//!      + p × s × (rewrite + copy + seal + send)      once for each subscriber
+//! ```
+//!
+//! *rewrite + copy* is the group `rewrite` of `benches/results/criterion.md`, *open* and *seal* the
+//! group `srtp`, *keep* `nack/insert`, *h* the group `shard`; all but *receive* and *send* together
+//! is `fanout`, and with reports, losses and timers `engine/e2e_one_core`. What the kernel takes for
+//! *send* is the largest part, and the smaller the longer the runs are (group `gso`). In
+//! instructions, `benches/limits.toml` holds each step to its limit. Nothing is allocated for a
+//! packet (`tests/no_allocation.rs`), and its payload is copied once for each subscriber.
+//!
+//! Memory, when everything is in use (`shard/memory.rs` counts it):
+//!
+//! ```text
+//! memory = 11 KiB × peers + 10 KiB × video edges + 3 KiB × audio edges
+//!        + rings: 1,500 B × (512 a video encoding, 256 a lower one, 64 a microphone)
+//!        + the send arena of each shard: what its busiest moment needs, at most 2 × 32 MiB
+//! ```
+//!
+//! An edge is one track at one subscriber. Rings take their memory with the first packet. A handshake
+//! holds some ten KiB more until it is done. Every map that a remote can make grow has a cap; what
+//! is refused or dropped is counted by its reason ([`stats`]).
 
 pub mod codec;
 pub mod command;
