@@ -14,7 +14,6 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use crate::command::{PeerId, TrackId};
 use crate::director::{MAX_SHARDS, ShardIndex};
 use crate::forward::rewrite::SenderClock;
-use crate::ingress::RxBatch;
 use crate::track::ring::Entry;
 
 /// The ends of the rings that one shard holds; without any, it is the only shard.
@@ -123,7 +122,7 @@ impl Outgoing {
     }
 
     fn push(&mut self, note: Note, bytes: &[u8], matter: Matter) -> Option<()> {
-        if !self.has_room(bytes.len() + LENGTH, matter) {
+        if bytes.len() > LONGEST || !self.has_room(bytes.len() + LENGTH, matter) {
             return None;
         }
         let len = u16::try_from(bytes.len()).ok()?;
@@ -158,7 +157,7 @@ impl Incoming {
     /// together. `None`: no more.
     pub(super) fn next(
         &mut self,
-        scratch: &mut [u8; RxBatch::SLOT_BYTES],
+        scratch: &mut [u8; LONGEST],
         take: impl FnOnce(Note, &mut [u8]),
     ) -> Option<Result<(), Panicked>> {
         self.visible = self.visible.checked_sub(1)?;
@@ -264,6 +263,8 @@ const BYTES: usize = 4 << 20;
 const BYTES_A_NOTE: usize = 256;
 const MIN_NOTES: usize = 64;
 const MIN_BYTES: usize = 16 << 10;
+/// Longest datagram that goes across; no path that peers have takes longer ones.
+pub(super) const LONGEST: usize = 2_048;
 /// In front of what belongs to a note.
 const LENGTH: usize = 2;
 
@@ -279,7 +280,7 @@ mod tests {
     fn what_is_written_is_read_in_order_and_whole_also_around_the_end_of_the_ring() {
         let mut all = mesh_of(2, MIN_BYTES);
         let (mut second, mut first) = (all.pop().unwrap(), all.pop().unwrap());
-        let mut scratch = [0; RxBatch::SLOT_BYTES];
+        let mut scratch = [0; LONGEST];
         for round in 0..100u64 {
             let bytes = vec![round.to_be_bytes()[7]; 1_000 + usize::try_from(round).unwrap()];
             assert!(first.push(ShardIndex(1), wanted(round), &bytes, Matter::Rest));

@@ -14,14 +14,13 @@ use crate::command::TrackId;
 use crate::director::{Mirror, ShardIndex};
 use crate::forward::layers::MAX_ENCODINGS;
 use crate::forward::{FRESH, MOST_AT_ONCE};
-use crate::ingress::RxBatch;
 use crate::slab::Key;
 use crate::stats::{Counters, DropReason};
 use crate::time::Now;
 use crate::track::ring::Kept;
 use crate::track::{Origin, Track};
 
-use super::link::{Links, Matter, Note, Relayed};
+use super::link::{LONGEST, Links, Matter, Note, Relayed};
 use super::{Refusal, Shard, receive};
 
 /// One shard that a track is relayed to.
@@ -230,7 +229,7 @@ impl Shard {
 
     /// Takes what has come from the other shards, as far as [`Shard::look_at_links`] saw it.
     pub fn handle_links(&mut self, now: Now) {
-        let mut scratch = [0; RxBatch::SLOT_BYTES];
+        let mut scratch = [0; LONGEST];
         for shard in (0..self.links.shards()).map(ShardIndex) {
             let Some(mut incoming) = self.links.take(shard) else { continue };
             loop {
