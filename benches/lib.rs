@@ -13,7 +13,7 @@ pub use groups::groups;
 
 /// Something that is measured.
 pub trait Operation {
-    /// Lays ready what the next `runs` runs take; no part of what is measured. At most [`CHUNK`].
+    /// Lays ready what the next `runs` runs take; no part of what is measured.
     fn prepare(&mut self, _runs: usize) {}
 
     /// Once.
@@ -33,7 +33,7 @@ impl<F: FnMut()> Operation for F {
     }
 }
 
-/// Most runs between two calls of [`Operation::prepare`].
+/// Runs between two calls of [`Operation::prepare`], most of the time.
 pub const CHUNK: usize = 16;
 
 /// What one run works on.

@@ -13,6 +13,7 @@ meter instructions [GROUP]   every gated case, for callgrind: prints the order
 meter allocations [GROUP]    asks for memory a run
 meter list [GROUP]           every case
 meter run CASE RUNS          one case, so many runs, for dhat
+meter prepare CASE RUNS      what lies before the runs, without them
 meter ratios                 cases alternately, and the medians of their ratios";
 
 fn main() -> ExitCode {
@@ -26,12 +27,12 @@ fn main() -> ExitCode {
             }
         }
         ["list", group @ ..] => cases(group).for_each(|(name, _)| println!("{name}")),
-        ["run", wanted, runs] => {
+        [what @ ("run" | "prepare"), wanted, runs] => {
             let Ok(runs) = runs.parse() else { return refuse() };
             let Some((_, case)) = cases(&[]).find(|(name, _)| name == wanted) else {
                 return refuse();
             };
-            carry_out((case.make)().as_mut(), runs);
+            carry_out((case.make)().as_mut(), runs, *what == "run");
         }
         ["ratios"] => ratios(),
         _ => return refuse(),
@@ -61,7 +62,7 @@ fn instructions(group: &[&str]) {
     for (name, case) in cases(group).filter(|(_, case)| case.gated) {
         let mut operation = (case.make)();
         for _ in 0..WARM_UP {
-            carry_out(operation.as_mut(), CHUNK);
+            carry_out(operation.as_mut(), CHUNK, true);
         }
         operation.prepare(CHUNK);
         measured(operation.as_mut(), CHUNK);
@@ -76,12 +77,14 @@ fn measured(operation: &mut dyn Operation, runs: usize) {
     black_box(runs); // the call must not be the end, or callgrind does not see it return
 }
 
-fn carry_out(operation: &mut dyn Operation, runs: usize) {
+fn carry_out(operation: &mut dyn Operation, runs: usize, run: bool) {
     let mut left = runs;
     while left > 0 {
         let runs = left.min(CHUNK);
         operation.prepare(runs);
-        operation.run_times(runs);
+        if run {
+            operation.run_times(runs);
+        }
         left -= runs;
     }
 }
@@ -107,10 +110,11 @@ fn ratios() {
     }
 }
 
+/// Longer than a chunk, so that starting threads does not show.
 fn time(operation: &mut dyn Operation) -> Duration {
-    operation.prepare(CHUNK);
+    operation.prepare(4 * CHUNK);
     let start = now().mono;
-    operation.run_times(CHUNK);
+    operation.run_times(4 * CHUNK);
     now().mono - start
 }
 

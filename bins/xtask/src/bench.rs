@@ -15,8 +15,8 @@ use crate::rust::succeed;
 use crate::stage::say;
 
 const USAGE: &str = "cargo xtask bench [GROUP] [--save | --limits | --ratios]";
-/// Runs of a case between which the copied bytes are compared.
-const RUNS: [u64; 2] = [16, 48];
+/// Runs of a case in which the copied bytes are counted.
+const RUNS: u64 = 48;
 /// Too slow under valgrind, and they copy nothing.
 const NOT_COPIED: &str = "needle/";
 
@@ -168,16 +168,15 @@ fn copied(meter: &Path, cases: &[(&str, &str)]) -> BTreeMap<String, u64> {
     })
 }
 
-/// The difference of two numbers of runs, so that set-up does not count.
+/// What the runs copy beyond what is laid ready for them.
 fn copied_by(meter: &Path, case: &str) -> Option<u64> {
-    let [few, many] = RUNS.map(|runs| {
+    let [ready, all] = ["prepare", "run"].map(|what| {
         let mut command = Command::new("valgrind");
         command.args(["--tool=dhat", "--mode=copy", "--dhat-out-file=/dev/null"]);
-        let out = command.arg(meter).args(["run", case, &runs.to_string()]).output().ok()?;
+        let out = command.arg(meter).args([what, case, &RUNS.to_string()]).output().ok()?;
         dhat_total(&String::from_utf8_lossy(&out.stderr))
     });
-    let [least, most] = RUNS;
-    Some(many?.saturating_sub(few?) / (most - least))
+    Some(all?.saturating_sub(ready?) / RUNS)
 }
 
 /// From `Total:     1,234 bytes in 5 blocks`.
