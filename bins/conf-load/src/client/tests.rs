@@ -36,6 +36,7 @@ impl Server {
             dtls: Backend::Dimpl,
             seed: 7,
             shards: 1,
+            loudest: 64,
         };
         let media = start(config, Box::new(move |event| seen.lock().unwrap().push(event))).unwrap();
         Self { media, events, tracks: Vec::new(), peers: 0 }
