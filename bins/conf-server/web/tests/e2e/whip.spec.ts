@@ -15,6 +15,7 @@ async function enter([url, jwt, publish]: readonly [string, string, boolean]): P
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: { width: 640, height: 360 } })
     const [microphone] = stream.getAudioTracks()
     const [camera] = stream.getVideoTracks()
+    if (!microphone || !camera) throw new Error('the browser gave no microphone or no camera')
     connection.addTransceiver(microphone, { direction: 'sendonly', streams: [stream] })
     const sendEncodings = ['q', 'h', 'f'].map((rid, at) => ({ rid, scaleResolutionDownBy: 4 / 2 ** at }))
     connection.addTransceiver(camera, { direction: 'sendonly', streams: [stream], sendEncodings })
