@@ -102,8 +102,8 @@ for (const dtls of ['dimpl', 'webrtc-dtls']) {
     })
 
     test('two in Chromium and two in Firefox all see and hear the others', async ({ server, person, fox }) => {
-      const ada = await person('Ada', { tone: 440, width: 640, height: 480 })
-      const ben = await person('Ben', { tone: 440, width: 640, height: 480 })
+      const ada = await person('Ada', { tone: 440, width: 320, height: 240 })
+      const ben = await person('Ben', { tone: 440, width: 320, height: 240 })
       const fay = await fox('Fay')
       const gil = await fox('Gil')
       for (const one of [ada, ben, fay, gil]) await one.join(server.room, { microphone: true, camera: true })
