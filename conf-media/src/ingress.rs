@@ -94,8 +94,9 @@ impl RxBatch {
         true
     }
 
-    /// Forgets what is in it.
+    /// Overwrites and forgets what is in it: datagrams are opened where they lie.
     pub fn clear(&mut self) {
+        self.iter_mut().for_each(|(_, bytes, _)| bytes.fill(0));
         self.received.clear();
         self.messages = 0;
     }
@@ -151,6 +152,7 @@ mod tests {
         assert!(!batch.push(FROM, &[7; 20], now));
         assert_eq!(batch.iter_mut().count(), RxBatch::SLOTS);
         batch.clear();
+        assert!(batch.bytes.iter().all(|&byte| byte == 0), "nothing is left of what was opened");
         assert!(batch.is_empty() && batch.push(FROM, &[7; 20], now));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! One writer, one reader, no lock; all memory is there from the beginning. A ring that fills up
 //! takes no new pictures first, then nothing of those that began, then no sound; a few places are
-//! kept for what is neither. What goes across is written once, and read where it lies.
+//! kept for what is neither. What goes across is written once, read where it lies, and overwritten.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -174,10 +174,13 @@ impl Incoming {
             let (start, end) = whole.split_at_mut(first.len());
             start.copy_from_slice(first);
             end.copy_from_slice(second);
+            first.fill(0);
+            second.fill(0);
             whole
         };
-        // Whatever happens, the ring goes on behind this note.
+        // Whatever happens, the ring goes on behind this note, and nobody reads it again.
         let taken = catch_unwind(AssertUnwindSafe(|| take(note, bytes)));
+        bytes.fill(0);
         chunk.commit_all();
         Some(taken.map_err(|_| Panicked))
     }
@@ -296,6 +299,7 @@ mod tests {
                 assert_eq!(read, bytes);
             });
             assert!(matches!(taken, Some(Ok(()))));
+            assert!(scratch.iter().all(|&byte| byte == 0), "what was read is overwritten");
             assert!(incoming.next(&mut scratch, |_, _| unreachable!("only one")).is_none());
             second.put_back(ShardIndex(0), incoming);
         }
