@@ -4,21 +4,32 @@
 
 mod media;
 mod mutate;
+mod oracle;
+mod quiet;
+mod shape;
+mod shard;
 mod signalling;
 
 pub use mutate::Mutator;
+pub use oracle::is_publishable;
+pub use quiet::caught;
+pub use shape::Shape;
 
 /// A parser that meets bytes of the network.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Also the folder of its corpus.
     pub name: &'static str,
-    /// Feeds it one input.
-    pub run: fn(&[u8]),
+    /// Feeds it one input and says what came of it.
+    pub run: fn(&[u8]) -> Shape,
     /// Well-formed inputs to start from.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// The seeds are files of another crate's tests, so the corpus does not hold them again.
+    /// The seeds are files of another crate's tests, or of another target, so the corpus does not
+    /// hold them again.
     pub has_fixtures: bool,
+    /// What a search finds may lie in its corpus. Not where an input holds packets for another
+    /// implementation too, which may panic on them.
+    pub keeps: bool,
 }
 
 /// All targets.
@@ -31,6 +42,10 @@ pub const TARGETS: &[Target] = &[
     target("dtls", media::dtls, media::dtls_seeds),
     target("gate", media::gate, media::dtls_seeds),
     target("sctp", media::sctp, media::sctp_seeds),
+    Target { keeps: false, ..target("shard", shard::run, shard::seeds) },
+    oracle("oracle_rtp", oracle::rtp, media::rtp_seeds),
+    oracle("oracle_rtcp", oracle::rtcp, media::rtcp_seeds),
+    oracle("oracle_srtp", oracle::srtp, media::rtp_seeds),
     Target { has_fixtures: true, ..target("sdp", signalling::sdp, signalling::sdp_seeds) },
     target("signal", signalling::signal, signalling::signal_seeds),
     target("join_request", signalling::join_request, signalling::join_request_seeds),
@@ -38,8 +53,20 @@ pub const TARGETS: &[Target] = &[
     Target { has_fixtures: true, ..target("wire", signalling::wire, signalling::wire_seeds) },
 ];
 
-const fn target(name: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Vec<u8>>) -> Target {
-    Target { name, run, seeds, has_fixtures: false }
+const fn target(
+    name: &'static str,
+    run: fn(&[u8]) -> Shape,
+    seeds: fn() -> Vec<Vec<u8>>,
+) -> Target {
+    Target { name, run, seeds, has_fixtures: false, keeps: true }
+}
+
+const fn oracle(
+    name: &'static str,
+    run: fn(&[u8]) -> Shape,
+    seeds: fn() -> Vec<Vec<u8>>,
+) -> Target {
+    Target { name, run, seeds, has_fixtures: true, keeps: false }
 }
 
 /// Feeds one input to the target of that name: what the cargo-fuzz binaries call.

@@ -11,23 +11,25 @@ use conf_media::rtp::{self, Header};
 use conf_media::srtp::{Keys, Opener, Profile, Sealer};
 use conf_media::{data, rtcp as rtcp_, stun as stun_};
 
-use crate::start;
+use crate::{Shape, start};
 
 const PROFILES: [Profile; 3] =
     [Profile::AeadAes128Gcm, Profile::AeadAes256Gcm, Profile::AesCm128HmacSha1_80];
 
-pub(crate) fn rtp(input: &[u8]) {
-    let _ = rtp::classify(input);
-    if let Ok(view) = rtp::parse(input) {
+pub(crate) fn rtp(input: &[u8]) -> Shape {
+    let parsed = rtp::parse(input);
+    let mut shape = Shape::of(rtp::classify(input)).and(parsed.map(|view| view.form()));
+    if let Ok(view) = parsed {
         for (id, value) in view.extensions(input) {
             assert!(view.extension(input, id).is_some() && value.len() <= input.len());
         }
         assert!(view.payload(input).len() <= input.len());
         let mut packet = input.to_vec();
-        if let Ok(len) = rtp::restore(&mut packet, &view, 96, 1) {
-            assert!(len <= packet.len());
-        }
+        let restored = rtp::restore(&mut packet, &view, 96, 1);
+        assert!(restored.is_ok_and(|len| len <= packet.len()) || restored.is_err());
+        shape = shape.and(restored).and(view.extensions(input).count()).and(view.padding > 0);
     }
+    shape
 }
 
 pub(crate) fn rtp_seeds() -> Vec<Vec<u8>> {
@@ -35,11 +37,12 @@ pub(crate) fn rtp_seeds() -> Vec<Vec<u8>> {
     let two: &[(u8, &[u8])] = &[(17, &[0; 20]), (3, b"")];
     [&[][..], one, two]
         .iter()
-        .map(|extensions| packet(96, extensions, &[0x90, 0x80, 0x81, 0x02, 0, 1, 2, 3]))
+        .map(|extensions| packet(&header(), extensions, &[0x90, 0x80, 0x81, 0x02, 0, 1, 2, 3]))
         .collect()
 }
 
-pub(crate) fn codec(input: &[u8]) {
+pub(crate) fn codec(input: &[u8]) -> Shape {
+    let mut shape = Shape::NOTHING;
     let codecs = [
         Codec::Opus,
         Codec::Vp8,
@@ -48,10 +51,11 @@ pub(crate) fn codec(input: &[u8]) {
         Codec::Av1 { profile: 0 },
     ];
     for codec in codecs {
-        let _ = codec.describe(input, None);
         let (descriptor, payload) = input.split_at(input.len().min(3));
-        let _ = codec.describe(payload, Some(descriptor));
+        shape =
+            shape.and(codec.describe(input, None)).and(codec.describe(payload, Some(descriptor)));
     }
+    shape
 }
 
 pub(crate) fn codec_seeds() -> Vec<Vec<u8>> {
@@ -64,14 +68,19 @@ pub(crate) fn codec_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-pub(crate) fn rtcp(input: &[u8]) {
-    for packet in rtcp_::walk(input).map_while(Result::ok) {
-        drain(packet);
+pub(crate) fn rtcp(input: &[u8]) -> Shape {
+    let mut shape = Shape::NOTHING;
+    for packet in rtcp_::walk(input) {
+        shape = match packet {
+            Ok(packet) => shape.and(std::mem::discriminant(&packet)).and(drain(packet).min(1)),
+            Err(error) => shape.and(error),
+        };
     }
+    shape
 }
 
 /// Runs the iterators of a packet to their ends, which are bounded by the packet's size.
-fn drain(packet: Packet<'_>) {
+fn drain(packet: Packet<'_>) -> usize {
     let items = match packet {
         Packet::SenderReport { blocks, .. } | Packet::ReceiverReport { blocks, .. } => {
             blocks.count()
@@ -84,6 +93,7 @@ fn drain(packet: Packet<'_>) {
         _ => 0,
     };
     assert!(items <= 1 << 18, "{items} items in one packet");
+    items
 }
 
 pub(crate) fn rtcp_seeds() -> Vec<Vec<u8>> {
@@ -102,24 +112,24 @@ pub(crate) fn rtcp_seeds() -> Vec<Vec<u8>> {
     vec![report, asking, arrivals]
 }
 
-pub(crate) fn srtp(input: &[u8]) {
+pub(crate) fn srtp(input: &[u8]) -> Shape {
+    let mut shape = Shape::NOTHING;
     for profile in PROFILES {
         let Ok(mut opener) = Opener::new(profile, &keys(profile).remote) else { continue };
         let mut packet = input.to_vec();
-        if let Ok(len) = opener.open_rtp(&mut packet) {
-            assert!(len <= input.len());
-        }
+        let rtp = opener.open_rtp(&mut packet);
         let mut packet = input.to_vec();
-        if let Ok(len) = opener.open_rtcp(&mut packet) {
-            assert!(len <= input.len());
-        }
+        let rtcp = opener.open_rtcp(&mut packet);
+        assert!([rtp, rtcp].into_iter().flatten().all(|len| len <= input.len()));
+        shape = shape.and((rtp, rtcp));
     }
+    shape
 }
 
 pub(crate) fn srtp_seeds() -> Vec<Vec<u8>> {
     let sealed = |profile: Profile, is_rtcp: bool| {
         let mut sealer = Sealer::new(profile, &keys(profile).remote).ok()?;
-        let mut buffer = packet(96, &[(1, b"0")], b"picture");
+        let mut buffer = packet(&header(), &[(1, b"0")], b"picture");
         if is_rtcp {
             buffer.clear();
             write::receiver_report(&mut buffer, 1, &[]);
@@ -146,10 +156,13 @@ fn keys(profile: Profile) -> Keys {
     Keys::from_exporter(profile, &material, true).expect("as much material as the profile wants")
 }
 
-pub(crate) fn stun(input: &[u8]) {
-    if let Ok(message) = stun_::parse(input) {
-        let _ = (message.local_ufrag(), message.role(), message.mapped_address());
-        let _ = message.verify(&stun_::IntegrityKey::new("password"));
+pub(crate) fn stun(input: &[u8]) -> Shape {
+    match stun_::parse(input) {
+        Ok(message) => Shape::of(message.local_ufrag().is_some())
+            .and(message.role())
+            .and(message.mapped_address().is_some())
+            .and(message.verify(&stun_::IntegrityKey::new("password"))),
+        Err(error) => Shape::of(error),
     }
 }
 
@@ -174,40 +187,49 @@ pub(crate) fn stun_seeds() -> Vec<Vec<u8>> {
     vec![request, answer, error]
 }
 
-pub(crate) fn dtls(input: &[u8]) {
-    drop(hello::Reader::default().push(input));
+pub(crate) fn dtls(input: &[u8]) -> Shape {
+    let mut shape = Shape::of(hello::Reader::default().push(input).map(|hello| hello.is_some()));
     let mut server = Server::new(certificate());
     // Two datagrams, as the ClientHello of current browsers comes.
     let (first, second) = input.split_at(input.len() / 2);
     for datagram in [first, second, input] {
-        if server.handle(start(), datagram).is_err() {
+        let handled = server.handle(start(), datagram);
+        shape = shape.and(&handled);
+        if handled.is_err() {
             break;
         }
         while server.poll().is_some() {}
     }
+    shape
 }
 
 /// What passes the gate is what the backend behind it reads without a panic: its own parser is
 /// asked, record by record.
-pub(crate) fn gate(input: &[u8]) {
+pub(crate) fn gate(input: &[u8]) -> Shape {
     let mut fresh = Gate::new();
-    read_behind(&mut fresh, input);
+    let mut shape = read_behind(&mut fresh, input);
     let mut begun = Gate::new();
     for hello in dtls_seeds() {
         read_behind(&mut begun, &hello);
     }
     let (first, second) = input.split_at(input.len() / 2);
     for datagram in [first, second, input] {
-        read_behind(&mut begun, datagram);
+        let passed = read_behind(&mut begun, datagram);
+        shape = shape.and(passed);
     }
     begun.done();
     if let Ok(passed) = begun.push(input) {
         assert!(passed.datagrams.iter().all(|it| it.get(3..5) == Some(&[0, 1])), "only encrypted");
     }
+    shape
 }
 
-fn read_behind(gate: &mut Gate, datagram: &[u8]) {
-    let Ok(passed) = gate.push(datagram) else { return };
+fn read_behind(gate: &mut Gate, datagram: &[u8]) -> Shape {
+    let passed = match gate.push(datagram) {
+        Ok(passed) => passed,
+        Err(refused) => return Shape::of(refused),
+    };
+    let count = passed.datagrams.len().min(1);
     for datagram in passed.datagrams {
         assert!(datagram.len() <= MAX_DATAGRAM);
         let mut rest = &datagram[..];
@@ -226,6 +248,7 @@ fn read_behind(gate: &mut Gate, datagram: &[u8]) {
             rest = behind;
         }
     }
+    Shape::of(vec![(); count])
 }
 
 /// One certificate for all inputs: making one costs more than a handshake.
@@ -250,13 +273,19 @@ pub(crate) fn dtls_seeds() -> Vec<Vec<u8>> {
     }
 }
 
-pub(crate) fn sctp(input: &[u8]) {
+pub(crate) fn sctp(input: &[u8]) -> Shape {
+    let mut shape = Shape::NOTHING;
     let mut association = data::Association::new();
     let (first, second) = input.split_at(input.len() / 2);
     for packet in [input, first, second] {
         association.handle(start(), bytes::Bytes::copy_from_slice(packet));
-        while association.poll(start()).is_some() {}
+        let mut out = 0;
+        while association.poll(start()).is_some() {
+            out += 1;
+        }
+        shape = shape.and(vec![(); out]);
     }
+    shape
 }
 
 /// The packet that opens an association.
@@ -274,12 +303,15 @@ pub(crate) fn sctp_seeds() -> Vec<Vec<u8>> {
     seeds
 }
 
-fn packet(payload_type: u8, extensions: &[(u8, &[u8])], payload: &[u8]) -> Vec<u8> {
-    let header =
-        Header { marker: true, payload_type, sequence: 65_535, timestamp: 90_000, ssrc: 42 };
+/// A packet with its header, as its sender writes it.
+pub(crate) fn packet(header: &Header, extensions: &[(u8, &[u8])], payload: &[u8]) -> Vec<u8> {
     let mut out = vec![0; 256];
     let len = header.write(extensions, &mut out).expect("256 bytes are enough");
     out.truncate(len);
     out.extend_from_slice(payload);
     out
+}
+
+fn header() -> Header {
+    Header { marker: true, payload_type: 96, sequence: 65_535, timestamp: 90_000, ssrc: 42 }
 }

@@ -14,14 +14,18 @@ use conf_media::time::Now;
 use livekit_protocol as proto;
 use prost::Message as _;
 
-use crate::start;
+use crate::{Shape, start};
 
 /// Offers of real browsers, as the tests of conf-media keep them.
 const OFFERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../conf-media/tests/sdp");
 
-pub(crate) fn sdp(input: &[u8]) {
-    let Ok(text) = std::str::from_utf8(input) else { return };
-    let Ok(offer) = Offer::parse(text) else { return };
+pub(crate) fn sdp(input: &[u8]) -> Shape {
+    let Ok(text) = std::str::from_utf8(input) else { return Shape::NOTHING };
+    let offer = match Offer::parse(text) {
+        Ok(offer) => offer,
+        Err(error) => return Shape::of(error),
+    };
+    let mut shape = Shape::NOTHING;
     let credentials = Credentials { ufrag: "abcd".into(), password: "p".repeat(24) };
     let candidates = [([127, 0, 0, 1], 7882).into()];
     let fingerprint = Fingerprint([7; 32]);
@@ -33,10 +37,11 @@ pub(crate) fn sdp(input: &[u8]) {
         version: 1,
     };
     for section in &offer.sections {
-        let _ = (section.publication(), section.subscription(1, 2, "cname"));
+        let (sends, takes) = (section.publication(), section.subscription(1, 2, "cname"));
+        shape = shape.and(sends.is_some()).and(takes.is_some());
     }
     let uses: Vec<Use> = offer.sections.iter().map(|_| Use::Inactive).collect();
-    let _ = write(&offer, &local, &uses);
+    shape.and(write(&offer, &local, &uses).len() > 1)
 }
 
 pub(crate) fn sdp_seeds() -> Vec<Vec<u8>> {
@@ -46,7 +51,7 @@ pub(crate) fn sdp_seeds() -> Vec<Vec<u8>> {
     files.iter().filter_map(|path| std::fs::read(path).ok()).collect()
 }
 
-pub(crate) fn signal(input: &[u8]) {
+pub(crate) fn signal(input: &[u8]) -> Shape {
     let mut signal = Signal::new(SignalConfig {
         candidates: vec![([127, 0, 0, 1], 7882).into()],
         fingerprint: Fingerprint([7; 32]),
@@ -70,8 +75,12 @@ pub(crate) fn signal(input: &[u8]) {
         };
         drop(signal.handle(now(), Input::Join(join)));
     }
-    drop(signal.handle(now(), Input::Message { connection: ConnectionId(1), bytes: input }));
-    while signal.poll().is_some() {}
+    let message = Input::Message { connection: ConnectionId(1), bytes: input };
+    let mut shape = Shape::of(signal.handle(now(), message));
+    while let Some(output) = signal.poll() {
+        shape = shape.and(std::mem::discriminant(&output));
+    }
+    shape
 }
 
 pub(crate) fn signal_seeds() -> Vec<Vec<u8>> {
@@ -102,10 +111,8 @@ pub(crate) fn signal_seeds() -> Vec<Vec<u8>> {
     .to_vec()
 }
 
-pub(crate) fn join_request(input: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(input) {
-        drop(parse_join_request(text));
-    }
+pub(crate) fn join_request(input: &[u8]) -> Shape {
+    Shape::of(std::str::from_utf8(input).map(parse_join_request))
 }
 
 pub(crate) fn join_request_seeds() -> Vec<Vec<u8>> {
@@ -115,10 +122,11 @@ pub(crate) fn join_request_seeds() -> Vec<Vec<u8>> {
     vec![base64::engine::general_purpose::URL_SAFE.encode(wrapped.encode_to_vec()).into_bytes()]
 }
 
-pub(crate) fn token(input: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(input) {
-        drop(verify(text, &|_| Some("secret".into()), now().wall));
-    }
+pub(crate) fn token(input: &[u8]) -> Shape {
+    Shape::of(
+        std::str::from_utf8(input)
+            .map(|text| verify(text, &|_| Some("secret".into()), now().wall).map(|_| ())),
+    )
 }
 
 pub(crate) fn token_seeds() -> Vec<Vec<u8>> {
@@ -132,8 +140,11 @@ pub(crate) fn token_seeds() -> Vec<Vec<u8>> {
     vec![issuer().mint(&claims, now().wall).into_bytes()]
 }
 
-pub(crate) fn wire(input: &[u8]) {
-    drop(serde_json::from_slice::<ClientMessage>(input));
+pub(crate) fn wire(input: &[u8]) -> Shape {
+    match serde_json::from_slice::<ClientMessage>(input) {
+        Ok(message) => Shape::of(std::mem::discriminant(&message)),
+        Err(error) => Shape::of(error.classify()),
+    }
 }
 
 pub(crate) fn wire_seeds() -> Vec<Vec<u8>> {

@@ -1,15 +1,25 @@
 //! Replays every corpus on the stable toolchain, then mutates it: with a fixed seed and a fixed
-//! number of inputs in `cargo xtask test`, for `CONF_FUZZ_SECONDS` a target in `cargo xtask fuzz`.
+//! number of inputs in `cargo xtask test`, for `CONF_FUZZ_SECONDS` a target in `cargo xtask fuzz`,
+//! which with `CONF_FUZZ_TARGET` searches in one of them only.
 //!
-//! `UPDATE=1` writes the seeds (made by the project's own encoders) into the corpora.
+//! A search over time mutates further what led to an outcome of a new shape, and keeps a few of
+//! those in the corpus. `UPDATE=1` writes the seeds (made by the project's own encoders) there.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use conf_fuzz::{Mutator, TARGETS, Target};
+use conf_fuzz::{Mutator, Shape, TARGETS, Target, caught, is_publishable};
 
 /// Mutated inputs a target when no time is given.
 const INPUTS: u64 = 3_000;
+
+/// What a search over time mutates: that many inputs of new shapes beside the corpus.
+const POOL: usize = 400;
+
+/// What it keeps in the corpus: files in all, and bytes of one.
+const KEPT: usize = 24;
+const KEPT_BYTES: usize = 600;
 
 fn corpus(target: &Target) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target.name)
@@ -22,6 +32,13 @@ fn stored(target: &Target) -> Vec<Vec<u8>> {
     paths.iter().map(|path| std::fs::read(path).expect("a corpus file is readable")).collect()
 }
 
+fn corpus_and_seeds(target: &Target) -> Vec<Vec<u8>> {
+    let mut inputs = stored(target);
+    inputs.extend((target.seeds)());
+    assert!(!inputs.is_empty(), "{}: no corpus", target.name);
+    inputs
+}
+
 #[test]
 fn every_stored_input_is_taken_without_a_panic() {
     for target in TARGETS {
@@ -31,10 +48,7 @@ fn every_stored_input_is_taken_without_a_panic() {
                 std::fs::write(corpus(target).join(format!("seed-{i:02}")), seed).unwrap();
             }
         }
-        let mut inputs = stored(target);
-        inputs.extend((target.seeds)());
-        assert!(!inputs.is_empty(), "{}: no corpus", target.name);
-        for input in inputs {
+        for input in corpus_and_seeds(target) {
             (target.run)(&input);
         }
     }
@@ -42,24 +56,72 @@ fn every_stored_input_is_taken_without_a_panic() {
 
 #[test]
 fn mutated_inputs_are_taken_without_a_panic() {
-    let seconds = std::env::var("CONF_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
-    for target in TARGETS {
-        let mut inputs = stored(target);
-        inputs.extend((target.seeds)());
-        let mut mutator = Mutator::new(seconds.map_or(0x5eed, |_: u64| clock_seed()));
-        let end = seconds.map(|seconds| now() + Duration::from_secs(seconds));
-        let mut done = 0_u64;
-        while end.map_or(done < INPUTS, |end| now() < end) {
-            let input = mutator.mutate(&inputs);
-            let caught = std::panic::catch_unwind(|| (target.run)(&input));
-            if caught.is_err() {
-                let path = corpus(target).join(format!("crash-{:016x}", mutator.state()));
-                std::fs::write(&path, &input).unwrap();
-                panic!("{}: panicked, kept as {}", target.name, path.display());
-            }
-            done += 1;
+    let variable = |name: &str| std::env::var(name).ok();
+    let only = variable("CONF_FUZZ_TARGET");
+    let seconds = variable("CONF_FUZZ_SECONDS").and_then(|text| text.parse().ok());
+    for target in TARGETS.iter().filter(|it| only.as_ref().is_none_or(|only| it.name == only)) {
+        let others = caught();
+        let (done, found) = match seconds {
+            Some(seconds) => search(target, Duration::from_secs(seconds)),
+            None => (mutate(target), 0),
+        };
+        let others = caught() - others;
+        let name = target.name;
+        eprintln!("{name}: {done} inputs, {found} of new shapes, {others} panics of others");
+    }
+}
+
+/// The same inputs each time.
+fn mutate(target: &Target) -> u64 {
+    let inputs = corpus_and_seeds(target);
+    let mut mutator = Mutator::new(0x5eed);
+    for _ in 0..INPUTS {
+        let input = mutator.mutate(&inputs);
+        take(target, &input, &mutator);
+    }
+    INPUTS
+}
+
+/// Others each time, until time is up; returns how many, and how many were of new shapes.
+fn search(target: &Target, time: Duration) -> (u64, usize) {
+    let mut inputs = corpus_and_seeds(target);
+    let mut mutator = Mutator::new(clock_seed());
+    let mut seen: HashSet<Shape> = inputs.iter().map(|input| (target.run)(input)).collect();
+    let (mut done, mut found, full) = (0, 0, inputs.len() + POOL);
+    let end = now() + time;
+    while now() < end {
+        let input = mutator.mutate(&inputs);
+        let shape = take(target, &input, &mutator);
+        done += 1;
+        if !seen.insert(shape) {
+            continue;
         }
-        eprintln!("{}: {done} inputs", target.name);
+        found += 1;
+        keep(target, &input, shape);
+        if inputs.len() < full {
+            inputs.push(input);
+        }
+    }
+    (done, found)
+}
+
+/// Feeds one input; what panics is kept.
+fn take(target: &Target, input: &[u8], mutator: &Mutator) -> Shape {
+    std::panic::catch_unwind(|| (target.run)(input)).unwrap_or_else(|_| {
+        std::fs::create_dir_all(corpus(target)).expect("the corpus can be written");
+        let path = corpus(target).join(format!("crash-{:016x}", mutator.state()));
+        std::fs::write(&path, input).expect("the corpus can be written");
+        panic!("{}: panicked, kept as {}", target.name, path.display());
+    })
+}
+
+fn keep(target: &Target, input: &[u8], shape: Shape) {
+    let folder = corpus(target);
+    let files = std::fs::read_dir(&folder).map_or(0, Iterator::count);
+    if target.keeps && input.len() <= KEPT_BYTES && files < KEPT && is_publishable(input) {
+        std::fs::create_dir_all(&folder).expect("the corpus can be written");
+        std::fs::write(folder.join(format!("found-{}", shape.name())), input)
+            .expect("the corpus can be written");
     }
 }
 

@@ -11,6 +11,13 @@ use crate::rust::succeed;
 pub(crate) fn run(rest: &[String]) -> Result<()> {
     let seconds = rest.first().map_or("60", String::as_str);
     seconds.parse::<u32>().context("the number of seconds a target")?;
-    let words = ["test", "-p", "conf-fuzz", "--release", "--locked", "--test", "replay"];
-    succeed(cargo(&words).env("CONF_FUZZ_SECONDS", seconds).args(["--", "--nocapture"]))
+    let words = ["test", "-p", "conf-fuzz", "--release", "--locked", "--test", "replay", "mutated"];
+    let mut command = cargo(&words);
+    // A release build that still notices an overflow.
+    command.env("CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS", "true");
+    command.env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
+    if let Some(target) = rest.get(1) {
+        command.env("CONF_FUZZ_TARGET", target);
+    }
+    succeed(command.env("CONF_FUZZ_SECONDS", seconds).args(["--", "--nocapture"]))
 }

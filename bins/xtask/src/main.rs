@@ -28,7 +28,7 @@ cargo xtask <command>
   bench --limits   the limits of the stage `instructions` anew; --ratios: the engine beside its floor
   peers [OPTION…]  our server beside Janus and the floor, into benches/results
                    (--rounds 5 --seconds 10 --only CASE; root on Debian, about half an hour)
-  fuzz [SECONDS]   mutate every corpus on the stable toolchain (default 60 a target)
+  fuzz [SECONDS [TARGET]]  mutate every corpus, or one, on the stable toolchain (60 a target)
   soak             what takes long: a hundred kills in mid-meeting
   dist             the Debian package, in target/dist
   wire             write the TypeScript of the meeting websocket anew
