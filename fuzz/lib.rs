@@ -9,6 +9,7 @@ mod quiet;
 mod shape;
 mod shard;
 mod signalling;
+mod whip;
 
 pub use mutate::Mutator;
 pub use oracle::is_publishable;
@@ -48,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     oracle("oracle_srtp", oracle::srtp, media::rtp_seeds),
     Target { has_fixtures: true, ..target("sdp", signalling::sdp, signalling::sdp_seeds) },
     target("signal", signalling::signal, signalling::signal_seeds),
+    target("whip", whip::run, whip::seeds),
     target("join_request", signalling::join_request, signalling::join_request_seeds),
     target("token", signalling::token, signalling::token_seeds),
     Target { has_fixtures: true, ..target("wire", signalling::wire, signalling::wire_seeds) },

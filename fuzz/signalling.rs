@@ -162,10 +162,10 @@ pub(crate) fn wire_seeds() -> Vec<Vec<u8>> {
     files.iter().filter_map(|path| std::fs::read(path).ok()).collect()
 }
 
-fn issuer() -> Issuer {
+pub(crate) fn issuer() -> Issuer {
     Issuer::new("key", "secret")
 }
 
-fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now { mono: start(), wall: jiff::Timestamp::UNIX_EPOCH }
 }
