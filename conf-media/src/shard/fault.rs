@@ -21,8 +21,9 @@ impl Shard {
         loop {
             let rest = AssertUnwindSafe(|| {
                 for (from, bytes, arrival) in datagrams.by_ref() {
-                    let _ = self.handle(now, Input::Datagram { from, bytes, arrival });
+                    let _ = self.take(now, from, bytes, arrival);
                 }
+                self.send_burst(now);
             });
             if catch_unwind(rest).is_ok() {
                 break;
@@ -47,6 +48,14 @@ impl Shard {
             self.blame(now);
             Err(Refusal::Panicked)
         })
+    }
+
+    /// Sends what was gathered; a panic ends at most its publisher.
+    pub(super) fn finish_burst(&mut self, now: Now) {
+        let work = AssertUnwindSafe(|| self.send_burst(now));
+        if catch_unwind(work).is_err() {
+            self.blame(now);
+        }
     }
 
     /// After a panic: takes the peer out that was in work.

@@ -4,6 +4,7 @@
 //! has validated, and by nothing else. A shard has no lock, reads no clock and, once its rings are
 //! there, allocates nothing for a packet.
 
+mod burst;
 mod commands;
 mod elsewhere;
 mod fault;
@@ -34,6 +35,7 @@ use crate::stats::{Counters, DropReason, TransportStats};
 use crate::time::Now;
 use crate::track::Track;
 
+use burst::Burst;
 use elsewhere::Others;
 use hash::Seeded;
 use link::Links;
@@ -162,6 +164,8 @@ pub struct Shard {
     /// The way to the other shards.
     links: Links,
     out: Outbox,
+    /// What came together and is not sent yet.
+    burst: Burst,
     /// Whose input is in work, to know whom a panic belongs to.
     in_work: Option<Key<Peer>>,
     /// Whose next input meets a panic.
@@ -200,6 +204,7 @@ impl Shard {
             others: Others::new(seeded),
             links,
             out: Outbox::new(config.hold),
+            burst: Burst::default(),
             in_work: None,
             #[cfg(any(test, feature = "test-util"))]
             planted: None,
@@ -215,13 +220,8 @@ impl Shard {
     pub fn handle(&mut self, now: Now, input: Input<'_>) -> Result<(), Refusal> {
         match input {
             Input::Datagram { from, bytes, arrival } => {
-                self.in_work = None;
-                self.out.counters.datagrams_in += 1;
-                self.out.counters.bytes_in += bytes.len() as u64;
-                let taken = self.datagram(now, from, bytes, arrival);
-                if let Err(reason) = taken {
-                    self.out.counters.drop_one(reason);
-                }
+                let taken = self.take(now, from, bytes, arrival);
+                self.send_burst(now);
                 taken.map_err(Refusal::Dropped)
             }
             Input::Command(command) => self.command(now, command),

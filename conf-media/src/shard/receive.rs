@@ -21,6 +21,24 @@ use super::Shard;
 use super::relay::Packet;
 
 impl Shard {
+    /// Takes one datagram and counts what becomes of it. What it adds to the burst is not sent yet.
+    pub(super) fn take(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        arrival: Instant,
+    ) -> Result<(), DropReason> {
+        self.in_work = None;
+        self.out.counters.datagrams_in += 1;
+        self.out.counters.bytes_in += bytes.len() as u64;
+        let taken = self.datagram(now, from, bytes, arrival);
+        if let Err(reason) = taken {
+            self.out.counters.drop_one(reason);
+        }
+        taken
+    }
+
     /// Tells the protocols of the port apart.
     pub(super) fn datagram(
         &mut self,
@@ -29,7 +47,11 @@ impl Shard {
         bytes: &mut [u8],
         arrival: Instant,
     ) -> Result<(), DropReason> {
-        let done = match rtp::classify(bytes) {
+        let class = rtp::classify(bytes);
+        if class != Class::Rtp {
+            self.send_burst(now);
+        }
+        let done = match class {
             Class::Stun => self.check(now, from, bytes, arrival),
             Class::Dtls => {
                 let peer = self.addresses.get(&from).and_then(|&peer| self.peers.get(peer));
@@ -208,13 +230,14 @@ impl Shard {
         }
         if encoding.ssrc.replace(binding.ssrc).is_some() {
             encoding.rebound_at = Some(now.mono);
-            self.restart_encoding(binding.track, binding.encoding);
+            self.restart_encoding(now, binding.track, binding.encoding);
         }
         true
     }
 
     /// The packets of an encoding's source are not those of before.
-    pub(super) fn restart_encoding(&mut self, track: Key<Track>, number: usize) {
+    pub(super) fn restart_encoding(&mut self, now: Now, track: Key<Track>, number: usize) {
+        self.send_burst(now);
         let Some(track) = self.tracks.get_mut(track) else { return };
         if let Some(encoding) = track.encodings.get_mut(number) {
             encoding.restart();
@@ -252,7 +275,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Puts a media packet into its ring and sends it on.
+    /// Puts a media packet into its ring, to be sent on with those that came with it.
     fn accept(
         &mut self,
         now: Now,
@@ -260,11 +283,12 @@ impl Shard {
         view: &View,
         packet: &[u8],
     ) -> Result<(), DropReason> {
+        self.make_way(now, binding.track, binding.encoding);
         let track = self.tracks.get_mut(binding.track).ok_or(DropReason::UnknownSource)?;
         let (sequence, kept) = keep(track, binding, now, view, packet)?;
         match kept {
             Kept::Duplicate => return Err(DropReason::Duplicate),
-            Kept::Late => return Err(self.too_late(binding)),
+            Kept::Late => return Err(self.too_late(now, binding)),
             Kept::Oversized => return Err(DropReason::Oversized),
             Kept::Newest | Kept::Older => {}
         }
@@ -287,14 +311,12 @@ impl Shard {
             self.out.counters.packets_unheard += 1;
             return Ok(());
         }
-        let (tracks, mut downstream) = self.downstream(now);
-        let track = tracks.get_mut(binding.track).ok_or(DropReason::UnknownSource)?;
-        downstream.fan_out(track, binding.encoding, sequence);
+        self.gather(binding.track, binding.encoding, sequence);
         Ok(())
     }
 
     /// A packet came too late; many in a row mean that the source began anew.
-    fn too_late(&mut self, binding: Binding) -> DropReason {
+    fn too_late(&mut self, now: Now, binding: Binding) -> DropReason {
         let encoding = self
             .tracks
             .get_mut(binding.track)
@@ -303,7 +325,7 @@ impl Shard {
         if let Some(encoding) = encoding.filter(|_| binding.role == Role::Media) {
             encoding.late_in_row += 1;
             if encoding.late_in_row >= RESTART_AFTER {
-                self.restart_encoding(binding.track, binding.encoding);
+                self.restart_encoding(now, binding.track, binding.encoding);
             }
         }
         DropReason::Late

@@ -242,10 +242,14 @@ impl Shard {
                 }
             }
             self.links.put_back(shard, incoming);
+            self.finish_burst(now);
         }
     }
 
     fn note(&mut self, now: Now, shard: ShardIndex, note: Note, bytes: &mut [u8]) {
+        if !matches!(note, Note::Packet(_)) {
+            self.send_burst(now);
+        }
         let taken = match note {
             Note::Packet(relayed) => self.relayed(now, &relayed, bytes),
             Note::Clock { track, encoding, clock, arrival } => {
@@ -285,6 +289,7 @@ impl Shard {
     fn relayed(&mut self, now: Now, relayed: &Relayed, packet: &[u8]) -> Result<(), DropReason> {
         let number = usize::from(relayed.encoding);
         let &key = self.track_ids.get(&relayed.track).ok_or(DropReason::UnknownSource)?;
+        self.make_way(now, key, number);
         let track = self.tracks.get_mut(key).ok_or(DropReason::UnknownSource)?;
         if track.origin.is_peer() {
             return Err(DropReason::UnknownSource);
@@ -294,8 +299,9 @@ impl Shard {
             return Err(DropReason::Muted);
         }
         if encoding.epoch != relayed.epoch {
-            self.restart_encoding(key, number);
+            self.restart_encoding(now, key, number);
         } else if relayed.resumes {
+            self.send_burst(now);
             self.stop_edges(key, number);
         }
         let track = self.tracks.get_mut(key).ok_or(DropReason::UnknownSource)?;
@@ -323,9 +329,7 @@ impl Shard {
             self.out.counters.packets_unheard += 1;
             return Ok(());
         }
-        let (tracks, mut downstream) = self.downstream(now);
-        let track = tracks.get_mut(key).ok_or(DropReason::UnknownSource)?;
-        downstream.fan_out(track, number, relayed.sequence);
+        self.gather(key, number, relayed.sequence);
         Ok(())
     }
 
