@@ -77,6 +77,7 @@ impl Downstream<'_> {
         let is_video = track.is_video();
         let source = Source::new(track, encoding);
         let packets = source.packets(sequences);
+        let packets = packets.get(..sequences.len()).unwrap_or_default();
         let mut wanted = false;
         for &key in &track.edges {
             let Some(edge) = self.edges.get_mut(key) else { continue };
@@ -312,7 +313,7 @@ pub(crate) fn test_clock() -> Now {
 
 /// Most packets that are sent edge by edge: a picture of 1.2 Mbit/s has four, and they have to stay in
 /// the cache beside the edges.
-pub(crate) const BURST: usize = 16;
+pub(crate) const BURST: usize = 8;
 /// Bytes that sealing may add: the longest tag there is.
 const SEAL: usize = 32;
 /// The first report of an edge follows its first packets.
