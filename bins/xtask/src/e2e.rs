@@ -3,14 +3,33 @@
 
 use std::process::Command;
 
-use crate::inputs::{target, web};
+use anyhow::Result;
+
+use crate::inputs::{cargo, npm, root, target, web};
+use crate::rust::succeed;
+use crate::setup;
 use crate::stage::Stage;
 
 /// Brings loopback up and keeps IPv6 out (browsers would gather ::1 as a second candidate).
 const NAMESPACE: &str = "ip link set lo up && ip route add default dev lo \
     && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && exec \"$@\"";
 
+/// The stage.
 pub(crate) fn run(stage: &mut Stage) {
+    stage.command(playwright(&[]).env("E2E_OUT", target().join("e2e")));
+}
+
+/// `cargo xtask record`: what Chromium's camera sends, for conf-load.
+pub(crate) fn record() -> Result<()> {
+    setup::install()?;
+    succeed(&mut cargo(&["build", "--release", "--locked", "-p", "conf-server"]))?;
+    succeed(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
+    let table = root().join("bins/conf-load/src/shape/browser.txt");
+    let mut command = playwright(&["--config", "tests/record/playwright.config.ts"]);
+    succeed(command.env("RECORD_OUT", table))
+}
+
+fn playwright(words: &[&str]) -> Command {
     let mut command = Command::new("unshare");
     let root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n");
     command
@@ -18,7 +37,7 @@ pub(crate) fn run(stage: &mut Stage) {
         .args(if root { &["--net"][..] } else { &["--net", "--map-root-user"] })
         .args(["--", "sh", "-c", NAMESPACE, "sh"])
         .args(["npm", "exec", "--offline", "--", "playwright", "test"])
-        .env("E2E_SERVER_BIN", target().join("release/conf-server"))
-        .env("E2E_OUT", target().join("e2e"));
-    stage.command(&mut command);
+        .args(words)
+        .env("E2E_SERVER_BIN", target().join("release/conf-server"));
+    command
 }

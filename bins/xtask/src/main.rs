@@ -30,6 +30,7 @@ cargo xtask <command>
                    (--rounds 5 --seconds 10 --only CASE; root on Debian, about half an hour)
   fuzz [SECONDS [TARGET]]  mutate every corpus, or one, on the stable toolchain (60 a target)
   soak             what takes long: a hundred kills in mid-meeting
+  record           what Chromium's camera sends, for conf-load's shape `browser`
   dist             the Debian package, in target/dist
   wire             write the TypeScript of the meeting websocket anew
 
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         "peers" => peers::run(rest),
         "fuzz" => fuzz::run(rest),
         "soak" => rust::soak(),
+        "record" => e2e::record(),
         "dist" => dist::make(),
         "wire" => rust::wire(),
         _ => {

@@ -6,6 +6,8 @@ export class LossyRelay {
   /** Part of the datagrams that is lost in each direction, 0 to 1. */
   loss = 0
   lost = 0
+  /** Called with each datagram of a browser. */
+  heard: (datagram: Buffer) => void = () => {}
   private readonly front = createSocket('udp4')
   private readonly backs = new Map<number, Socket>()
   private state = 0x5eed
@@ -14,6 +16,7 @@ export class LossyRelay {
 
   async start(): Promise<void> {
     this.front.on('message', (datagram, from) => {
+      this.heard(datagram)
       if (!this.loses()) this.back(from.port).send(datagram, this.target, '127.0.0.1')
     })
     await new Promise<void>((resolve) => this.front.bind(this.port, '127.0.0.1', resolve))

@@ -3,9 +3,9 @@ import { chromium, expect, type Browser, type BrowserContext, type Page } from '
 import { execFileSync } from 'node:child_process'
 import { toneFile } from './tone'
 
-const executablePath = execFileSync('sh', ['-c', 'command -v chromium']).toString().trim()
+export const executablePath = execFileSync('sh', ['-c', 'command -v chromium']).toString().trim()
 
-const FLAGS = [
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
