@@ -32,6 +32,7 @@ mod place;
 mod route;
 mod shard;
 mod socket;
+mod wake;
 mod worker;
 
 /// What the media engine's sockets are made with.

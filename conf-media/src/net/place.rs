@@ -1,14 +1,13 @@
 //! Where threads run and how much they matter: cores for shards, priorities for all.
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::unistd::Pid;
-
 use crate::director::MAX_SHARDS;
 
 /// How many shards there are if 0 is configured: one per core that we may use, at most
 /// [`MAX_SHARDS`]. Two cores or fewer are shared with the control threads: there it is one.
 pub(super) fn shards(configured: usize) -> usize {
     match (configured, allowed().len()) {
+        // Only Linux spreads the peers of one port over its sockets.
+        _ if cfg!(any(conf_plain, not(target_os = "linux"))) => 1,
         (0, ..=2) => 1,
         (0, cores) => cores.min(MAX_SHARDS),
         (configured, _) => configured.min(MAX_SHARDS),
@@ -29,8 +28,7 @@ pub(super) fn cores(configured: usize, shards: usize) -> Vec<Option<usize>> {
 
 /// Ties the calling thread to a core.
 pub(super) fn pin(core: usize) {
-    let mut set = CpuSet::new();
-    if set.set(core).is_err() || sched_setaffinity(Pid::from_raw(0), &set).is_err() {
+    if !affinity::pin(core) {
         tracing::debug!(core, "a media thread could not be pinned");
     }
 }
@@ -49,9 +47,37 @@ pub(super) fn defer() {
     }
 }
 
+/// The cores that the process may use.
 fn allowed() -> Vec<usize> {
-    let Ok(allowed) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
-    (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect()
+    affinity::allowed()
+}
+
+#[cfg(all(target_os = "linux", not(conf_plain)))]
+mod affinity {
+    use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+    use nix::unistd::Pid;
+
+    pub(super) fn pin(core: usize) -> bool {
+        let mut set = CpuSet::new();
+        set.set(core).is_ok() && sched_setaffinity(Pid::from_raw(0), &set).is_ok()
+    }
+
+    pub(super) fn allowed() -> Vec<usize> {
+        let Ok(allowed) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
+        (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false)).collect()
+    }
+}
+
+/// Where threads cannot be tied to a core.
+#[cfg(any(conf_plain, not(target_os = "linux")))]
+mod affinity {
+    pub(super) fn pin(_core: usize) -> bool {
+        false
+    }
+
+    pub(super) fn allowed() -> Vec<usize> {
+        (0..std::thread::available_parallelism().map_or(1, usize::from)).collect()
+    }
 }
 
 /// Added to the nice value of the thread that asks.
@@ -64,6 +90,10 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(
+        any(conf_plain, not(target_os = "linux")),
+        ignore = "needs batched calls or several shards"
+    )]
     fn shards_are_as_many_as_asked_for_within_the_limit() {
         assert_eq!(shards(3), 3);
         assert_eq!(shards(1_000), MAX_SHARDS);

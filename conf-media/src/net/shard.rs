@@ -2,18 +2,15 @@
 //! an order, something from another shard, or a timer.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::time::TimeSpec;
 use socket2::Socket;
 
+use super::wake::Waker;
 use super::{Events, NetError, batch, place, worker};
 use crate::director::{Order, ShardIndex};
 use crate::egress::TxBatch;
@@ -26,16 +23,14 @@ use crate::stats::Mirror;
 #[derive(Clone)]
 pub(super) struct Handle {
     orders: Sender<Order>,
-    wake: Arc<EventFd>,
+    wake: Arc<Waker>,
     /// The thread waits, or is about to.
     asleep: Arc<AtomicBool>,
 }
 
 impl Handle {
     pub(super) fn new(name: &str) -> Result<(Self, Receiver<Order>), NetError> {
-        let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
-        let wake = EventFd::from_flags(flags)
-            .map_err(|errno| NetError::Thread { name: name.into(), cause: errno.into() })?;
+        let wake = Waker::new().map_err(|cause| NetError::Thread { name: name.into(), cause })?;
         let (orders, receiver) = mpsc::channel();
         Ok((Self { orders, wake: Arc::new(wake), asleep: Arc::default() }, receiver))
     }
@@ -46,7 +41,7 @@ impl Handle {
     }
 
     pub(super) fn wake_up(&self) {
-        let _ = self.wake.write(1); // fails only when it is set already
+        self.wake.wake();
     }
 
     /// After something was written into a ring. Either the fence here or the one in
@@ -122,16 +117,9 @@ impl Thread {
         if shard.has_mail() {
             timeout = Duration::ZERO;
         }
-        let mut ready = [
-            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(this.wake.as_fd(), PollFlags::POLLIN),
-        ];
-        let woken = ppoll(&mut ready, Some(TimeSpec::from(timeout)), None);
+        let woken = this.wake.wait(&self.socket, timeout);
         this.asleep.store(false, Ordering::Relaxed);
-        match woken {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno.into()),
-        }
+        woken
     }
 
     fn turn(&self, this: &Handle, engine: &mut Engine) {
@@ -142,7 +130,7 @@ impl Thread {
         if !engine.received.is_empty() {
             engine.shard.handle_batch(now, &mut engine.received);
         }
-        let _ = this.wake.read();
+        this.wake.seen();
         // What is in the rings may rest on an order that is in the queue already.
         engine.shard.look_at_links();
         let mut orders = 0;

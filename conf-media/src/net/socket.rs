@@ -39,12 +39,20 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     // A keyframe for many subscribers is a burst; the system may give less (net.core.rmem_max).
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
-    // Fewer and longer messages, and when they came; a kernel without does as well.
-    let _ = setsockopt(&socket, sockopt::UdpGroSegment, &true);
-    let _ = setsockopt(&socket, sockopt::ReceiveTimestampns, &true);
+    batched(&socket);
     socket.bind(&address.into())?;
     Ok(socket)
 }
+
+/// Fewer and longer messages, and when they came; a kernel without does as well.
+#[cfg(all(target_os = "linux", not(conf_plain)))]
+fn batched(socket: &Socket) {
+    let _ = setsockopt(socket, sockopt::UdpGroSegment, &true);
+    let _ = setsockopt(socket, sockopt::ReceiveTimestampns, &true);
+}
+
+#[cfg(any(conf_plain, not(target_os = "linux")))]
+fn batched(_socket: &Socket) {}
 
 /// Where the socket really listens: the port is known only afterwards if it was 0.
 pub(super) fn local_address(socket: &Socket, asked: SocketAddr) -> Result<SocketAddr, NetError> {
