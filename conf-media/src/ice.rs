@@ -26,12 +26,14 @@ pub const HOLD: Duration = Duration::from_secs(8);
 
 /// How many addresses a peer may have at a time; the one unchecked for longest makes room.
 pub const MAX_PATHS: usize = 8;
+/// Room that is taken from the start.
+const USUAL_PATHS: usize = 2;
 
 /// The ICE-lite side of one peer.
 pub struct Agent {
     current: Secret,
     /// From before a restart: valid until the first check with the current one.
-    previous: Option<Secret>,
+    previous: Option<Box<Secret>>,
     /// At most [`MAX_PATHS`], each checked within [`CONSENT`].
     paths: Vec<Path>,
     /// Always one of `paths`.
@@ -48,7 +50,7 @@ impl Agent {
         Self {
             current: Secret::new(credentials),
             previous: None,
-            paths: Vec::with_capacity(MAX_PATHS),
+            paths: Vec::with_capacity(USUAL_PATHS),
             selected: None,
             disconnected: false,
             events: VecDeque::new(),
@@ -61,7 +63,7 @@ impl Agent {
     /// Restarted twice without a check between, the credentials that were never used end.
     pub fn restart(&mut self, credentials: Credentials) {
         let old = std::mem::replace(&mut self.current, Secret::new(credentials));
-        self.previous.get_or_insert(old);
+        self.previous.get_or_insert_with(|| Box::new(old));
     }
 
     /// Answers a check that came `from` an address: `out` is the datagram to send back to it.
@@ -148,7 +150,11 @@ impl Agent {
 
     /// Our user name fragments that checks may carry: the current one, and the one before a restart.
     pub fn ufrags(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(&self.current).chain(&self.previous).map(|secret| secret.ufrag.as_str())
+        self.secrets().map(|secret| secret.ufrag.as_str())
+    }
+
+    fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.current).chain(self.previous.as_deref())
     }
 
     /// The password that a check was made with, and whether it is the current one.
@@ -174,7 +180,7 @@ impl Agent {
         let named = |secret: &&Secret| {
             username.strip_prefix(&*secret.ufrag).is_some_and(|rest| rest.starts_with(':'))
         };
-        let Some(secret) = std::iter::once(&self.current).chain(&self.previous).find(named) else {
+        let Some(secret) = self.secrets().find(named) else {
             refuse(out, 401);
             return Err(IceError::UnknownUser);
         };

@@ -74,13 +74,14 @@
 //! Memory, when everything is in use (`shard/memory.rs` counts it):
 //!
 //! ```text
-//! memory = 11 KiB × peers + 10 KiB × video edges + 3 KiB × audio edges
+//! memory = 5 KiB × peers + 10 KiB × video edges + 3 KiB × audio edges
+//!        + 3 to 9 KiB × peers that report what arrived, by the rate at which they are sent to
 //!        + rings: 1,500 B × (512 a video encoding, 256 a lower one, 64 a microphone)
-//!        + the send arena of each shard: what its busiest moment needs, at most 2 × 32 MiB
+//!        + the send arena of each shard: what the busiest of its last moments needs, at most 32 MiB
 //! ```
 //!
-//! An edge is one track at one subscriber. Rings take their memory with the first packet. A handshake
-//! holds some ten KiB more until it is done. Every map that a remote can make grow has a cap; what
+//! An edge is one track at one subscriber. Rings take their memory with the first packet. The DTLS
+//! channel of a peer takes ten KiB, and as much again until its handshake is done. Every map that a remote can make grow has a cap; what
 //! is refused or dropped is counted by its reason ([`stats`]).
 
 pub mod codec;

@@ -2,8 +2,9 @@
 //!
 //! Each packet of a peer that negotiated the extension carries the next number, whatever its
 //! source. The peer reports, some ten times a second, which of them arrived. A [`Transport`]
-//! matches that with what was sent: the ground on which the bandwidth is estimated. Its memory is
-//! fixed, and a report costs no more than the packets that it can be about.
+//! matches that with what was sent: the ground on which the bandwidth is estimated. It remembers
+//! half a second, so its memory follows the rate, up to a wall; a report costs no more than the
+//! packets that it can be about.
 //!
 //! Source: draft-holmer-rmcat-transport-wide-cc-extensions-01.
 
@@ -15,6 +16,7 @@ use crate::stats::TransportStats;
 /// The packets that one peer was sent lately.
 #[derive(Debug)]
 pub(crate) struct Transport {
+    /// A power of two.
     sent: Vec<Sent>,
     next: u16,
     began: Option<Instant>,
@@ -52,11 +54,10 @@ pub(crate) struct Reported {
 }
 
 impl Transport {
-    /// Nothing sent yet. Takes all the memory it will need, 8 kB.
+    /// Nothing sent yet. Takes 2 KiB, which is enough for 4 Mbit/s.
     pub(crate) fn new() -> Self {
-        let empty = Sent { at: 0, bytes: 0, round: 0, fate: Fate::Empty };
         let stats = TransportStats::default();
-        Self { sent: vec![empty; KEPT], next: 1, began: None, last: None, stats }
+        Self { sent: vec![EMPTY; LEAST], next: 1, began: None, last: None, stats }
     }
 
     /// The number of the next packet.
@@ -69,10 +70,15 @@ impl Transport {
         let number = self.next;
         self.next = number.wrapping_add(1);
         let at = self.micros(now);
-        let (index, round) = place(number);
         let bytes = u16::try_from(bytes).unwrap_or(u16::MAX);
         self.stats.sent += 1;
         self.stats.sent_bytes += u64::from(bytes);
+        let (index, _) = self.place(number);
+        let young = |old: &Sent| old.fate != Fate::Empty && at.wrapping_sub(old.at) < HORIZON;
+        if self.sent.len() < MOST && self.sent.get(index).is_some_and(young) {
+            self.grow(number);
+        }
+        let (index, round) = self.place(number);
         if let Some(place) = self.sent.get_mut(index) {
             *place = Sent { at, bytes, round, fate: Fate::Unknown };
         }
@@ -82,8 +88,8 @@ impl Transport {
     pub(crate) fn handle(&mut self, now: Instant, feedback: &TransportFeedback<'_>) -> Reported {
         let now = self.micros(now);
         let (mut reported, mut newest) = (Reported::default(), None);
-        for status in feedback.statuses().take(KEPT) {
-            let (index, round) = place(status.sequence);
+        for status in feedback.statuses().take(self.sent.len()) {
+            let (index, round) = self.place(status.sequence);
             let Some(sent) = self.sent.get_mut(index).filter(|sent| sent.round == round) else {
                 continue;
             };
@@ -116,6 +122,27 @@ impl Transport {
         self.stats
     }
 
+    /// Makes room for twice as many; `next` is not written yet.
+    fn grow(&mut self, next: u16) {
+        let known = std::mem::take(&mut self.sent);
+        self.sent = vec![EMPTY; 2 * known.len()];
+        let count = u16::try_from(known.len()).unwrap_or(u16::MAX);
+        for back in 1..=count {
+            let number = next.wrapping_sub(back);
+            let old = known.get(usize::from(number) & (known.len() - 1)).copied();
+            let (index, round) = self.place(number);
+            if let (Some(old), Some(place)) = (old, self.sent.get_mut(index)) {
+                *place = Sent { round, ..old };
+            }
+        }
+    }
+
+    /// Where a number is kept, and its upper bits.
+    fn place(&self, number: u16) -> (usize, u8) {
+        let round = number >> self.sent.len().trailing_zeros();
+        (usize::from(number) & (self.sent.len() - 1), u8::try_from(round).unwrap_or_default())
+    }
+
     fn micros(&mut self, now: Instant) -> u32 {
         if let Some((at, micros)) = self.last
             && at == now
@@ -130,14 +157,13 @@ impl Transport {
     }
 }
 
-fn place(number: u16) -> (usize, u8) {
-    let round = u8::try_from(number >> KEPT_BITS).unwrap_or_default();
-    (usize::from(number) & (KEPT - 1), round)
-}
-
-const KEPT_BITS: u32 = 10;
-/// Packets that are remembered: 500 ms of 20 Mbit/s.
-const KEPT: usize = 1 << KEPT_BITS;
+const EMPTY: Sent = Sent { at: 0, bytes: 0, round: 0, fate: Fate::Empty };
+/// Packets that are remembered at first: with fewer, upper bits of a number would not fit a byte.
+const LEAST: usize = 1 << 8;
+/// Packets that are remembered at most: 500 ms of 20 Mbit/s.
+const MOST: usize = 1 << 10;
+/// What was sent in the last so many microseconds is not forgotten, while fewer than [`MOST`].
+const HORIZON: u32 = 500_000;
 
 #[cfg(test)]
 mod tests {
@@ -189,7 +215,8 @@ mod tests {
         let (mut transport, now) = sent(4);
         assert_eq!(report(&mut transport, now, 100, &[true; 50]), Reported::default());
         assert_eq!(report(&mut transport, now, 0, &[true]), Reported::default());
-        let far = report(&mut transport, now, 1 + (1 << KEPT_BITS), &[true; 3]);
+        let places = u16::try_from(LEAST).unwrap();
+        let far = report(&mut transport, now, 1 + places, &[true; 3]);
         assert_eq!(far, Reported::default(), "the same places, other numbers");
         assert_eq!(transport.stats().acknowledged, 0);
     }
@@ -202,5 +229,26 @@ mod tests {
         assert_eq!(report(&mut transport, now, next - 2_000, &[true; 10]), Reported::default());
         assert_eq!(report(&mut transport, now, next - 1_024, &[true; 10]).arrived, 10);
         assert_eq!(report(&mut transport, now, next, &[true; 10]), Reported::default());
+    }
+
+    #[test]
+    fn its_memory_follows_the_rate_and_what_was_known_stays_known() {
+        let now = test_clock().mono;
+        let mut transport = Transport::new();
+        for packet in 0..1_000 {
+            transport.sent(now + packet * Duration::from_millis(8), 1_000);
+        }
+        assert_eq!(transport.sent.len(), LEAST, "1 Mbit/s");
+        let now = now + Duration::from_secs(8);
+        (0..100).for_each(|_| transport.sent(now, 1_000));
+        assert_eq!(transport.sent.len(), LEAST, "the old ones make room");
+        let next = transport.next();
+        assert_eq!(report(&mut transport, now, next - 150, &[true; 20]).arrived, 20);
+        (0..200).for_each(|_| transport.sent(now, 1_000));
+        assert_eq!(transport.sent.len(), 2 * LEAST);
+        let again = report(&mut transport, now, next + 200 - 350, &[true; 40]);
+        assert_eq!(again.arrived, 20, "half of them were reported before it grew");
+        (0..2_000).for_each(|_| transport.sent(now, 1_000));
+        assert_eq!(transport.sent.len(), MOST);
     }
 }

@@ -1,7 +1,8 @@
 //! What peers, tracks and edges cost: the formula of ARCHITECTURE.md, counted.
 //!
 //! What a peer has on the heap is what is given back when it goes; its places in slabs, maps and
-//! the timing wheel stay for the next one and are added by their size.
+//! the timing wheel stay for the next one and are added by their size. Not counted is what the cipher
+//! library takes for the keys of a peer, 4 × 592 bytes.
 
 use std::time::Duration;
 
@@ -75,16 +76,16 @@ fn subscriber(received: &[u64], transport: bool) -> usize {
 }
 
 #[test]
-fn a_subscriber_of_one_video_and_one_audio_track_takes_at_most_24_kib() {
+fn a_subscriber_of_one_video_and_one_audio_track_takes_at_most_15_kib() {
     let idle = subscriber(&[], false);
     let (video, audio) = (subscriber(&[1], false) - idle, subscriber(&[2], false) - idle);
     let both = subscriber(&[1, 2], false);
     let feedback = subscriber(&[1, 2], true) - both;
-    assert!(idle <= 11 * KIB, "a peer: {idle}");
+    assert!(idle <= 3 * KIB, "a peer: {idle}");
     assert!(video <= 10 * KIB, "a video edge: {video}");
     assert!(audio <= 3 * KIB, "an audio edge: {audio}");
-    assert!(both <= 24 * KIB, "{both}");
-    assert!(feedback <= 9 * KIB, "the packets that its feedback is matched with: {feedback}");
+    assert!(both <= 15 * KIB, "{both}");
+    assert!(feedback <= 3 * KIB, "the packets that its feedback is matched with: {feedback}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Opener {
         let ssrc = rtcp_source(compound)?;
         let (tag, word) = match self.rtcp {
             Protection::Gcm { .. } => split_end(trailer, RTCP_WORD)?,
-            Protection::Cm { .. } => {
+            Protection::Cm(_) => {
                 let (word, tag) = trailer.split_at_mut(RTCP_WORD);
                 (tag, word)
             }

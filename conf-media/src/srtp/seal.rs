@@ -117,7 +117,7 @@ impl Sealer {
         let word = (index | ENCRYPTED).to_be_bytes();
         let (tag, word_place) = match self.rtcp {
             Protection::Gcm { .. } => trailer.split_at_mut(sealed - len - RTCP_WORD),
-            Protection::Cm { .. } => {
+            Protection::Cm(_) => {
                 let (word_place, tag) = trailer.split_at_mut(RTCP_WORD);
                 (tag, word_place)
             }

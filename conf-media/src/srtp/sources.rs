@@ -51,6 +51,10 @@ impl<S> Sources<S> {
     /// Keeps a source that [`Sources::find`] did not find.
     pub(super) fn insert(&mut self, ssrc: u32, state: S) {
         if let Err(at) = self.order.binary_search_by_key(&ssrc, |(ssrc, _)| *ssrc) {
+            if self.states.len() < FEW {
+                self.order.reserve_exact(1);
+                self.states.reserve_exact(1);
+            }
             self.order.insert(at, (ssrc, self.states.len()));
             self.states.push(state);
         }
@@ -154,5 +158,7 @@ impl RtpWindow {
 }
 
 const HALF: u64 = 1 << 15;
+/// Most peers receive one or two sources, and there are many such peers: no room for more.
+const FEW: usize = 4;
 const RTP_WORDS: usize = 16;
 const RTCP_WORDS: usize = 2;
