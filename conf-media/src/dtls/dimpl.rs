@@ -62,7 +62,7 @@ impl Server {
         let Stage::Hello(reader) = &mut self.stage else { return Ok(()) };
         let Some(hello) = reader.push(datagram)? else { return Ok(()) };
         let config = self.certificate.config.clone();
-        let dtls = ::dimpl::Dtls::new_12(config, self.certificate.der.clone(), now);
+        let dtls = ::dimpl::Dtls::new_12(config, (*self.certificate.der).clone(), now);
         self.stage = Stage::Handshake(Handshake {
             dtls,
             profile: hello.profile,
@@ -179,7 +179,11 @@ impl Dtls for Server {
     }
 
     fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            self.outputs = VecDeque::new(); // after its handshake a peer says little
+        }
+        output
     }
 
     fn timeout(&self) -> Option<Instant> {

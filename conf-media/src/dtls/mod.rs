@@ -20,6 +20,7 @@ mod acceptor;
 pub mod dimpl;
 pub mod gate;
 pub mod hello;
+mod key;
 #[cfg(feature = "webrtc-dtls")]
 pub mod webrtc;
 mod wire;
@@ -144,7 +145,7 @@ pub enum DtlsError {
 /// Our certificate and what all handshakes share; made once a process, cheap to clone.
 #[derive(Clone)]
 pub struct Certificate {
-    der: ::dimpl::DtlsCertificate,
+    der: Arc<::dimpl::DtlsCertificate>,
     config: Arc<::dimpl::Config>,
     fingerprint: Fingerprint,
 }
@@ -157,7 +158,9 @@ impl Certificate {
     pub fn generate() -> Result<Self, DtlsError> {
         let der = ::dimpl::certificate::generate_self_signed_certificate()
             .map_err(|_| DtlsError::Certificate)?;
+        let provider = key::provider(&der.private_key).ok_or(DtlsError::Certificate)?;
         let config = ::dimpl::Config::builder()
+            .with_crypto_provider(provider)
             .mtu(MTU)
             .use_server_cookie(false) // only addresses that ICE has validated come this far
             .require_client_certificate(true)
@@ -167,7 +170,7 @@ impl Certificate {
             .build()
             .map_err(|error| DtlsError::Backend { reason: error.to_string() })?;
         let fingerprint = fingerprint(&der.certificate);
-        Ok(Self { der, config: Arc::new(config), fingerprint })
+        Ok(Self { der: Arc::new(der), config: Arc::new(config), fingerprint })
     }
 
     /// For `a=fingerprint:sha-256`.

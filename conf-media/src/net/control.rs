@@ -136,7 +136,11 @@ impl Transport {
 
     /// What to do; call until `None`.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if output.is_none() {
+            self.outputs = VecDeque::new(); // after its handshake a peer says little
+        }
+        output
     }
 
     /// When to call [`Transport::handle_timeout`]; `None`: nothing waits.

@@ -82,7 +82,7 @@ fn after_the_handshake_little_is_kept_where_no_data_channel_opens() {
     assert!(matches!(pair.reported[..], [Output::Connected(_)]));
     let transport = pair.transport;
     let kept = allocation_counter::measure(|| drop(transport)).bytes_current.abs();
-    assert!(kept <= 12 * 1024, "{kept} bytes");
+    assert!(kept <= 10_500, "{kept} bytes");
 }
 
 #[test]
