@@ -7,7 +7,7 @@
 //! of a slot when another track fills it, so for the receiver it stays one stream.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::Play;
@@ -26,6 +26,8 @@ use crate::time::Now;
 #[derive(Default)]
 pub(in crate::signal) struct Players {
     table: BTreeMap<PeerId, Player>,
+    /// Those whose media does not flow, by when they are given up.
+    away: BTreeSet<(Instant, PeerId)>,
     /// The state of the room in which the slots were filled last.
     filled: u64,
     /// Who speaks has changed since.
@@ -66,7 +68,26 @@ impl Players {
     }
 
     pub(in crate::signal) fn timeout(&self) -> Option<Instant> {
-        self.table.values().filter_map(|player| player.gone_at).min()
+        self.away.first().map(|(at, _)| *at)
+    }
+
+    fn insert(&mut self, peer: PeerId, player: Player) {
+        self.away.extend(player.gone_at.map(|at| (at, peer)));
+        self.table.insert(peer, player);
+    }
+
+    fn remove(&mut self, peer: PeerId) -> Option<Player> {
+        self.wait_until(peer, None);
+        self.table.remove(&peer)
+    }
+
+    /// Its media does not flow, or flows again.
+    fn wait_until(&mut self, peer: PeerId, gone_at: Option<Instant>) {
+        let Some(player) = self.table.get_mut(&peer) else { return };
+        if let Some(before) = std::mem::replace(&mut player.gone_at, gone_at) {
+            self.away.remove(&(before, peer));
+        }
+        self.away.extend(gone_at.map(|at| (at, peer)));
     }
 
     /// Who speaks has changed.
@@ -103,7 +124,7 @@ impl Signal {
         let _new = self.room.expect(peer, offer.fingerprint);
         let mut player = Player { identity, of, slots, gone_at: Some(now.mono + GRACE) };
         player.fill(peer, &stage(&self.participants), &mut self.room);
-        self.players.table.insert(peer, player);
+        self.players.insert(peer, player);
         self.whip_answer(peer, sdp);
         self.tell_players();
         Ok(())
@@ -125,10 +146,13 @@ impl Signal {
     /// The engine reports about a player, or whom the loudest are.
     pub(in crate::signal) fn player_media(&mut self, now: Now, event: &Event) {
         let Subject::Peer(peer) = event.subject() else { return };
-        let Some(player) = self.players.table.get_mut(&peer) else { return };
         match event {
-            Event::Connected { .. } | Event::Reconnected { .. } => player.gone_at = None,
-            Event::Disconnected { .. } => player.gone_at = Some(now.mono + GRACE),
+            Event::Connected { .. } | Event::Reconnected { .. } => {
+                self.players.wait_until(peer, None);
+            }
+            Event::Disconnected { .. } => {
+                self.players.wait_until(peer, Some(now.mono + GRACE));
+            }
             Event::Failed { .. } => {
                 self.end_player(peer);
             }
@@ -160,8 +184,11 @@ impl Signal {
 
     /// Whose media was away longer than the grace is given up.
     pub(in crate::signal) fn give_up_players(&mut self, now: Now) {
-        let due = |player: &Player| player.gone_at.is_some_and(|at| at <= now.mono);
-        self.end_those(due);
+        while self.players.timeout().is_some_and(|at| at <= now.mono)
+            && let Some((_, peer)) = self.players.away.pop_first()
+        {
+            self.end_player(peer);
+        }
     }
 
     /// Whoever was removed does not listen on.
@@ -185,7 +212,7 @@ impl Signal {
 
     /// Whether there was one.
     pub(super) fn end_player(&mut self, peer: PeerId) -> bool {
-        let known = self.players.table.remove(&peer).is_some();
+        let known = self.players.remove(peer).is_some();
         if known {
             self.room.remove_peer(peer);
             self.tell_players();
