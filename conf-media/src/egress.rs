@@ -234,6 +234,12 @@ impl TxBatch {
         self.runs().flat_map(|run| run.datagrams().map(move |datagram| (run.to(), datagram)))
     }
 
+    /// Bytes that it holds, used or not.
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
+        self.arena.len()
+    }
+
     fn bytes(&self, datagram: &Datagram) -> Option<&[u8]> {
         let at = datagram.at as usize;
         self.arena.get(at..at + usize::from(datagram.len))
@@ -245,22 +251,28 @@ impl TxBatch {
             return false;
         }
         if end > self.arena.len() {
-            self.arena.resize((self.arena.len() * 2).clamp(end, Self::MAX_BYTES), 0);
+            // Memory that is zero already is the system's until it is written to.
+            let mut grown = vec![0; (self.arena.len() * 2).clamp(end, Self::MAX_BYTES)];
+            if let (Some(to), Some(from)) =
+                (grown.get_mut(..self.used), self.arena.get(..self.used))
+            {
+                to.copy_from_slice(from);
+            }
+            self.arena = grown;
         }
         true
     }
 
-    /// Gives half of the arena back if not a quarter of it was used for a long time.
+    /// Gives back what a burst took, if not half of the arena was used for a while.
     fn shrink(&mut self) {
         self.peak = self.peak.max(self.used);
         self.clears += 1;
         if self.clears < LOOK_AFTER {
             return;
         }
-        let half = (self.arena.len() / 2).max(Self::LEAST_BYTES);
-        if half < self.arena.len() && self.peak < half / 2 {
-            self.arena.truncate(half);
-            self.arena.shrink_to_fit();
+        let enough = self.peak.next_power_of_two().max(Self::LEAST_BYTES);
+        if enough < self.arena.len() {
+            self.arena = vec![0; enough];
         }
         (self.peak, self.clears) = (0, 0);
     }
@@ -326,8 +338,9 @@ impl Default for TxBatch {
     }
 }
 
-/// How often a batch is emptied before its memory is looked at: about a second under load.
-const LOOK_AFTER: u32 = 4_096;
+/// How often a batch is emptied before its memory is looked at: a second under load, a few when one
+/// camera sends.
+const LOOK_AFTER: u32 = 1_024;
 
 #[cfg(test)]
 mod tests;

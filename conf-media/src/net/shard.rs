@@ -153,6 +153,7 @@ impl Thread {
             if sent.refused > 0 {
                 tracing::debug!(refused = sent.refused, "the socket did not take everything");
             }
+            engine.shard.give_back(&mut engine.to_send);
         }
         self.mirror.store(engine.shard.counters());
     }

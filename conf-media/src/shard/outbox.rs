@@ -35,6 +35,8 @@ pub(crate) struct Held {
     /// Since when the oldest datagram waits.
     since: Option<Instant>,
     hold: Duration,
+    /// What is sent now has its arena.
+    lent: bool,
 }
 
 impl Held {
@@ -69,7 +71,7 @@ impl Outbox {
     pub(crate) fn new(hold: Duration) -> Self {
         Self {
             egress: TxBatch::new(),
-            media: Held { batch: TxBatch::new(), since: None, hold },
+            media: Held { batch: TxBatch::new(), since: None, hold, lent: false },
             outputs: VecDeque::with_capacity(64),
             counters: Counters::default(),
             timers: Wheel::new(),
@@ -80,9 +82,9 @@ impl Outbox {
     /// Exchanges `batch` with what is to be sent now.
     pub(crate) fn flush(&mut self, now: Instant, batch: &mut TxBatch) {
         batch.clear();
-        if self.media.is_due(now) {
+        if !self.media.batch.is_empty() && self.media.is_due(now) {
             std::mem::swap(&mut self.media.batch, batch);
-            self.media.since = None;
+            (self.media.since, self.media.lent) = (None, true);
         }
         if !self.egress.is_empty() {
             let lost = batch.append(&self.egress);
@@ -91,6 +93,14 @@ impl Outbox {
         }
         self.counters.bytes_out += batch.bytes_used() as u64;
         self.counters.runs_out += batch.runs().len() as u64;
+    }
+
+    /// Takes a batch back that was sent, for what is written next.
+    pub(crate) fn give_back(&mut self, batch: &mut TxBatch) {
+        batch.clear();
+        if std::mem::take(&mut self.media.lent) && self.media.batch.is_empty() {
+            std::mem::swap(&mut self.media.batch, batch);
+        }
     }
 
     /// Something the control plane wants to know. What comes again is cut off as datagrams are;
@@ -161,3 +171,37 @@ const SEAL: usize = 32;
 const MAX_OUTPUTS: usize = 4096;
 /// With what happens once to each of some ten thousand peers and tracks.
 const MAX_EVENTS: usize = 16 * MAX_OUTPUTS;
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    /// More than an arena has at first.
+    const PICTURE: usize = 30 * 60_000;
+
+    #[test]
+    fn pictures_are_written_to_one_arena_again_and_again_whatever_leaves_between() {
+        let now = crate::forward::test_clock().mono;
+        let address = SocketAddr::from(([127, 0, 0, 1], 9));
+        let to = Destination { slot: Destination::NO_SLOT, address };
+        let mut out = Outbox::new(Duration::ZERO);
+        let mut sent = TxBatch::new();
+        let least = sent.memory();
+        for _ in 0..5 {
+            for _ in 0..PICTURE / 60_000 {
+                assert!(out.media.write(now, (to, false), 60_000, |_| Some(60_000)));
+            }
+            out.flush(now, &mut sent);
+            assert_eq!(sent.bytes_used(), PICTURE);
+            out.give_back(&mut sent);
+            assert!(out.egress.push(to, b"a report"));
+            out.flush(now, &mut sent);
+            assert_eq!(sent.bytes_used(), 8);
+            out.give_back(&mut sent);
+        }
+        assert_eq!(sent.memory(), least, "small things only");
+        assert_eq!(out.media.batch.memory(), 2 * least);
+    }
+}
