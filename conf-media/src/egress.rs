@@ -177,13 +177,17 @@ impl TxBatch {
         self.open > 0
     }
 
-    /// Copies all of another batch in, in runs of its own. Returns how many datagrams did not fit.
-    pub fn append(&mut self, other: &Self) -> usize {
-        let mut lost = 0;
+    /// Copies all of another batch in, in front of what is in this one; nothing is chained to that
+    /// any more. Returns how many datagrams did not fit.
+    pub fn put_first(&mut self, other: &Self) -> usize {
+        let (before, mut lost) = (self.runs.len(), 0);
         for (address, datagram) in other.iter() {
             let to = Destination { slot: Destination::NO_SLOT, address };
             lost += usize::from(!self.push(to, datagram));
         }
+        self.runs.rotate_left(before);
+        self.open = 0;
+        self.fill = self.fill.wrapping_add(1); // the lanes name other runs now
         lost
     }
 

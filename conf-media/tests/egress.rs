@@ -18,7 +18,7 @@ use conf_media::egress::TxBatch;
 use conf_media::ingress::RxBatch;
 use conf_media::rtcp::write::{self, TransportInfo};
 use conf_media::rtp::Header;
-use conf_media::shard::{Shard, ShardConfig};
+use conf_media::shard::{Input, Shard, ShardConfig};
 use conf_media::test_util::{Lab, Outgoing, TO, camera, microphone, subscription, vp8};
 
 const HOLD: Duration = Duration::from_millis(1);
@@ -255,4 +255,29 @@ fn feedback_is_matched_with_what_was_sent() {
     assert_eq!((counters.feedback_received, counters.acknowledged), (1, 3));
     assert_eq!(counters.reported_lost, 1);
     assert!(lab.shard.transport(lab.id(ada)).is_none(), "it receives nothing");
+}
+
+/// Otherwise the picture comes before its keys, is thrown away, and is not asked for again: nothing
+/// that came later has a gap before it.
+#[test]
+fn the_end_of_a_handshake_leaves_before_the_first_picture() {
+    let mut lab = patient();
+    let (ada, _) = pictures(&mut lab, 0);
+    let mut out = TxBatch::new();
+    let first = picture(&mut lab, ada, 0, &[1_000; 3]);
+    batch(&mut lab, ada, &first, &mut out);
+    let bob = lab.announce();
+    lab.check(bob);
+    lab.subscribe(bob, 1, subscription("7", 900));
+    // As a worker orders it, both in one turn of the thread.
+    let (peer, datagram) = (lab.id(bob), bytes::Bytes::from_static(&[22; 60]));
+    let keys = lab.keys(bob);
+    let shard = &mut lab.shard;
+    for command in [Command::SendDatagram { peer, datagram }, Command::SetKeys { peer, keys }] {
+        shard.handle(lab.now, Input::Command(command)).unwrap();
+    }
+    shard.flush(lab.now, &mut out);
+    let kinds: Vec<u8> = out.iter().map(|(_, datagram)| datagram[0]).collect();
+    assert_eq!(kinds[0], 22, "{kinds:?}");
+    assert!(kinds[1..].iter().filter(|&&kind| kind >> 6 == 2).count() >= 3, "{kinds:?}");
 }

@@ -88,15 +88,19 @@ fn a_run_of_sixty_four_waits_for_nothing() {
 }
 
 #[test]
-fn what_is_appended_makes_runs_of_its_own() {
+fn what_is_put_first_leaves_first_in_runs_of_its_own() {
     let (mut batch, mut urgent) = (TxBatch::new(), TxBatch::new());
-    batch.push(to(1), &[1; 100]);
+    batch.write_open(to(1), 100, true, |buffer| {
+        buffer.fill(1);
+        Some(100)
+    });
     urgent.push(to(1), &[2; 100]);
     urgent.push(to(2), &[3; 100]);
-    assert_eq!(batch.append(&urgent), 0);
-    assert_eq!(batch.runs().len(), 3);
-    let first: Vec<u8> = batch.iter().map(|(_, datagram)| datagram[0]).collect();
-    assert_eq!(first, [1, 2, 3]);
+    assert_eq!(batch.put_first(&urgent), 0);
+    batch.push(to(1), &[4; 100]);
+    assert_eq!((batch.runs().len(), batch.is_open()), (4, false));
+    let all: Vec<u8> = batch.iter().map(|(_, datagram)| datagram[0]).collect();
+    assert_eq!(all, [2, 3, 1, 4]);
 }
 
 #[test]

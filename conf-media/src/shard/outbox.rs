@@ -79,7 +79,8 @@ impl Outbox {
         }
     }
 
-    /// Exchanges `batch` with what is to be sent now.
+    /// Exchanges `batch` with what is to be sent now. What never waits goes first: the end of a
+    /// handshake before the first picture, which nobody can open otherwise.
     pub(crate) fn flush(&mut self, now: Instant, batch: &mut TxBatch) {
         batch.clear();
         if !self.media.batch.is_empty() && self.media.is_due(now) {
@@ -87,7 +88,7 @@ impl Outbox {
             (self.media.since, self.media.lent) = (None, true);
         }
         if !self.egress.is_empty() {
-            let lost = batch.append(&self.egress);
+            let lost = batch.put_first(&self.egress);
             (0..lost).for_each(|_| self.counters.drop_one(DropReason::ArenaFull));
             self.egress.clear();
         }
