@@ -36,6 +36,9 @@ pub(super) struct Peer {
     pub(super) socket: Arc<UdpSocket>,
     ice: Option<Ice>,
     stage: Stage,
+    /// Media that came before the keys, with the kernel's stamps: a handshake on another thread ends a
+    /// moment later than a browser's would.
+    early: Vec<(u64, Vec<u8>)>,
     pub(super) part: Part,
     /// The timer that is set for it.
     pub(super) scheduled: Option<Instant>,
@@ -57,7 +60,7 @@ impl Peer {
         part: Part,
     ) -> Self {
         let stage = Stage::Checking(Some(Box::new(handshake)));
-        Self { id, socket, ice: Some(ice), stage, part, scheduled: None }
+        Self { id, socket, ice: Some(ice), stage, early: Vec::new(), part, scheduled: None }
     }
 
     /// One that has its keys already: no checks, no handshake.
@@ -67,7 +70,7 @@ impl Peer {
         part: Part,
     ) -> Result<Self, SrtpError> {
         let stage = Stage::Media(Box::new(machines(keys)?));
-        Ok(Self { id, socket, ice: None, stage, part, scheduled: None })
+        Ok(Self { id, socket, ice: None, stage, early: Vec::new(), part, scheduled: None })
     }
 
     /// Its thread has it now.
@@ -85,13 +88,7 @@ impl Peer {
         tools: &mut Tools,
     ) {
         match rtp::classify(bytes) {
-            Class::Rtp => {
-                let Stage::Media(keys) = &mut self.stage else { return };
-                let (Part::Receiver(receiver), (_, opener)) = (&mut self.part, &mut **keys) else {
-                    return;
-                };
-                receiver.rtp((now.mono, nanos), bytes, opener, &mut tools.counts);
-            }
+            Class::Rtp => self.rtp(now, (nanos, bytes), tools),
             Class::Rtcp => self.rtcp(now, bytes, tools),
             Class::Stun => self.stun(now, bytes, tools),
             Class::Dtls => {
@@ -100,6 +97,17 @@ impl Peer {
                     self.poll_handshake(now, tools);
                 }
             }
+            _ => {}
+        }
+    }
+
+    fn rtp(&mut self, now: Now, (nanos, bytes): (u64, &mut [u8]), tools: &mut Tools) {
+        let Part::Receiver(receiver) = &mut self.part else { return };
+        match &mut self.stage {
+            Stage::Media(keys) => {
+                receiver.rtp((now.mono, nanos), bytes, &mut keys.1, &mut tools.counts);
+            }
+            Stage::Shaking(_) if self.early.len() < EARLY => self.early.push((nanos, bytes.into())),
             _ => {}
         }
     }
@@ -171,6 +179,10 @@ impl Peer {
             Ok(pair) => {
                 self.stage = Stage::Media(Box::new(pair));
                 self.start(now, tools);
+                for (nanos, mut bytes) in std::mem::take(&mut self.early) {
+                    self.rtp(now, (nanos, &mut bytes), tools);
+                }
+                self.settle(now, tools);
             }
             Err(reason) => self.fail(now, reason, tools),
         }
@@ -255,5 +267,7 @@ fn machines(keys: &Keys) -> Result<(Sealer, Opener), SrtpError> {
     Ok((sealer, Opener::new(keys.profile, &keys.remote)?))
 }
 
+/// Most packets that wait for the keys: more than a server sends at once.
+const EARLY: usize = 512;
 /// Tag and index of SRTCP.
 const SEAL_ROOM: usize = 20;
