@@ -118,7 +118,8 @@ fn time(operation: &mut dyn Operation) -> Duration {
     now().mono - start
 }
 
-const WARM_UP: usize = 4;
+/// Chunks: after them all memory that grows with what is sent has grown.
+const WARM_UP: usize = 10;
 const ROUNDS: usize = 101;
 /// The first case's time over the second's, times the work of the second in that of the first.
 const RATIOS: [(&str, &str, f64, &str); 2] = [
