@@ -15,7 +15,8 @@ use common::{clock, opus};
 use conf_media::command::{Command, Event, TrackId};
 use conf_media::director::ShardIndex;
 use conf_media::ingress::RxBatch;
-use conf_media::rtcp::{self, Packet, write};
+use conf_media::rtcp::write::{self, SenderInfo};
+use conf_media::rtcp::{self, Packet};
 use conf_media::rtp::Header;
 use conf_media::shard::Refusal;
 use conf_media::stats::DropReason;
@@ -378,6 +379,29 @@ fn a_panic_ends_the_peer_that_it_belonged_to_and_no_other() {
     fleet.send(ada, &opus(5000, 9, &[])).unwrap();
     assert_eq!(fleet.received(others[1]).len(), 1);
     let _ = fleet.director.handle(Command::RemovePeer { peer: id });
+}
+
+#[test]
+fn a_panic_of_a_timer_ends_the_peer_that_it_works_for_and_what_else_is_due_is_done() {
+    let (mut fleet, ada, others) = meeting(1);
+    let cem = fleet.connect(0);
+    fleet.subscribe(cem, 1, subscription("3", 900));
+    let mut source = Source::new();
+    source.picture(&mut fleet, ada, true);
+    let id = fleet.id(others[0]);
+    fleet.shards[0].plant_panic(id);
+    // Sooner than anybody checks again: only reports are due.
+    let mut reports = Vec::new();
+    let clock = SenderInfo { ssrc: 6000, ntp: 100 << 32, rtp: 5, packets: 3, octets: 900 };
+    write::sender_report(&mut reports, &clock, &[]);
+    fleet.send_rtcp(ada, &reports).unwrap();
+    fleet.pass(Duration::from_millis(100));
+    assert_eq!((fleet.counters(0).panics, fleet.counters(0).peers), (1, 2));
+    let failed = |event: &&Event| matches!(event, Event::Failed { peer, .. } if *peer == id);
+    assert_eq!(fleet.events.iter().filter(failed).count(), 1);
+    assert!(!fleet.compounds(cem).is_empty(), "what else was due");
+    source.picture(&mut fleet, ada, false);
+    assert_eq!(fleet.received(cem).len(), 6);
 }
 
 #[test]

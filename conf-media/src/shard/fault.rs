@@ -81,7 +81,7 @@ impl Shard {
         self.addresses.retain(|_, &mut other| other != key);
     }
 
-    /// The next packet, report or check of this peer meets a panic.
+    /// The next packet, report, check or timer of this peer meets a panic.
     #[cfg(any(test, feature = "test-util"))]
     pub fn plant_panic(&mut self, peer: PeerId) {
         self.planted = self.peer_ids.get(&peer).copied();

@@ -1,5 +1,6 @@
 //! What happens without a packet: requests, feedback and reports that are due.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::forward::Edge;
@@ -25,12 +26,26 @@ pub(crate) enum Due {
 impl Shard {
     /// Looks at whatever is due, and at nothing else.
     pub(super) fn run_timers(&mut self, now: Now) {
-        if let Some(due) = self.at_work.take() {
-            // It panicked. Again, but not without a pause.
-            self.wake(due, now.mono + AFTER_PANIC);
+        loop {
+            let work = AssertUnwindSafe(|| self.run_due(now));
+            if catch_unwind(work).is_ok() {
+                return;
+            }
+            self.blame(now);
+            if let Some(due) = self.at_work.take() {
+                // Nobody's, or its owner is gone. Again, but not without a pause.
+                self.wake(due, now.mono + AFTER_PANIC);
+            }
         }
+    }
+
+    fn run_due(&mut self, now: Now) {
         while let Some(due) = self.out.timers.expire(now.mono) {
             self.at_work = Some(due);
+            self.in_work = None;
+            if let Some(owner) = self.owner(due) {
+                self.work_for(owner);
+            }
             self.out.counters.timers_run += 1;
             let next = match due {
                 Due::Peer(key) => self.peer_timers(now, key),
@@ -41,6 +56,18 @@ impl Shard {
             if let Some(next) = next {
                 self.wake(due, next.max(now.mono + SOONEST));
             }
+        }
+    }
+
+    /// The peer that a timer works for; a mirrored track has none here.
+    fn owner(&self, due: Due) -> Option<Key<Peer>> {
+        match due {
+            Due::Peer(key) => Some(key),
+            Due::Edge(key) => self.edges.get(key).map(|edge| edge.subscriber),
+            Due::Track(key) => match self.tracks.get(key)?.origin {
+                Origin::Peer(publisher) => Some(publisher),
+                Origin::Shard(_) => None,
+            },
         }
     }
 
