@@ -336,3 +336,22 @@ fn an_offer_that_cannot_be_played_to_is_refused() {
     assert_eq!(can_play(&Offer::parse(JOIN).unwrap(), &deaf), Err(Refusal::NotAllowed));
     assert_eq!(can_play(&Offer::parse(JOIN).unwrap(), &grants), Ok(()));
 }
+
+#[test]
+fn of_a_player_of_one_video_little_is_kept() {
+    const PLAYERS: u32 = 64;
+    let mut meeting = Meeting::with(1);
+    meeting.signal.config.players = 100;
+    publish(&mut meeting, 7, CAMERA);
+    let offer = slots(0, 1);
+    let kept = allocation_counter::measure(|| {
+        for peer in 100..100 + u64::from(PLAYERS) {
+            play(&mut meeting, peer, &offer);
+            connected(&mut meeting, peer);
+            (meeting.commands, meeting.answers) = (Vec::new(), Vec::new()); // handed on
+            meeting.facts = Vec::new();
+        }
+    });
+    let each = kept.bytes_current / i64::from(PLAYERS);
+    assert!(each <= 1_200, "{each} bytes");
+}
