@@ -190,8 +190,11 @@ fn scenario(word: &str, options: &mut Options) -> Result<Scenario, CliError> {
             Scenario::Keyframes { subscribers, every: Duration::from_millis(millis) }
         }
         "soak" => {
-            let minutes = options.count("minutes", (1, 10_080), Some(30))?;
-            Scenario::Soak { subscribers: subscribers(options)?, minutes }
+            let minutes = options.number("minutes", (1, 10_080), Some(30))?;
+            let length = Duration::from_secs(60 * minutes);
+            let turn =
+                Duration::from_millis(options.number("turn-ms", (0, 60_000), Some(1_000))?);
+            Scenario::Soak { subscribers: subscribers(options)?, length, turn }
         }
         _ => return Err(CliError::Scenario { word: word.into() }),
     })

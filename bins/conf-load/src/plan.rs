@@ -63,12 +63,14 @@ pub enum Scenario {
         /// Time between two requests of one subscriber.
         every: Duration,
     },
-    /// As fan-out, for long: does the server's memory grow?
+    /// As fan-out, for long, while people come and go: does the server's memory grow?
     Soak {
         /// How many.
         subscribers: usize,
         /// How long.
-        minutes: usize,
+        length: Duration,
+        /// One leaves and one comes so often; zero: nobody does.
+        turn: Duration,
     },
 }
 

@@ -64,7 +64,9 @@ async fn play(stage: &mut Stage<'_>, plan: &Plan) -> anyhow::Result<()> {
             stage.storm(None);
             Ok(())
         }
-        Scenario::Soak { subscribers, minutes } => storm::soak(stage, *subscribers, *minutes).await,
+        Scenario::Soak { subscribers, length, turn } => {
+            storm::soak(stage, *subscribers, (*length, *turn)).await
+        }
     }
 }
 

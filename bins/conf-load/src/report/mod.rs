@@ -57,6 +57,9 @@ pub struct Findings {
     /// Soak: by how much the server's memory grows, by least squares.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rss_slope_kib_per_minute: Option<f64>,
+    /// Soak: how often one left and one came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turns: Option<usize>,
     /// Joins: how fast they really were let in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joins_per_second: Option<f64>,
@@ -173,6 +176,17 @@ pub struct Join {
     pub first_packet: Option<Percentiles>,
     /// First packet of a keyframe.
     pub first_keyframe: Option<Percentiles>,
+}
+
+impl Window {
+    /// With the loss that sequence numbers tell, for when the audience changes all the time and
+    /// nobody can say who should have received what.
+    #[must_use]
+    pub fn by_gaps(self) -> Self {
+        let expected = self.delivered + self.gaps;
+        let loss_percent = 100.0 * self.gaps as f64 / expected.max(1) as f64;
+        Self { expected, loss_percent, ..self }
+    }
 }
 
 impl Report {

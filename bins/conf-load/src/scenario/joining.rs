@@ -82,6 +82,11 @@ impl Joining {
         self.visits.values().filter(|visit| !visit.is_in() && !visit.failed).count()
     }
 
+    /// Whether somebody got what it waited for.
+    pub(super) fn is_in(&self, client: ClientId) -> bool {
+        self.visits.get(&client).is_some_and(|visit| visit.is_in() && !visit.failed)
+    }
+
     /// Whoever is still on the way has failed.
     pub(super) fn give_up(&mut self) {
         for visit in self.visits.values_mut().filter(|visit| !visit.is_in() && !visit.failed) {
@@ -159,6 +164,7 @@ mod tests {
         joining.news(news(0, 30, Step::FirstKeyframe));
         joining.news(news(1, 40, Step::Failed("no".into())));
         assert_eq!((joining.waiting(), joining.failed(), joining.failure()), (1, 1, Some("no")));
+        assert_eq!([0, 1, 2].map(|client| joining.is_in(client)), [true, false, false]);
         joining.give_up();
         assert_eq!((joining.waiting(), joining.failed()), (0, 2));
         assert_eq!(joining.failure(), Some("no connection was made"));

@@ -9,7 +9,7 @@ use conf_media::command::Kind;
 
 use super::joining::{Joining, Wants};
 use super::{MOST_REPETITIONS, WARM_UP, own_address};
-use crate::client::{Feed, Fleet, FleetConfig, Manners, Opened, Opens, Role, Sends};
+use crate::client::{ClientId, Feed, Fleet, FleetConfig, Manners, Opened, Opens, Role, Sends};
 use crate::clock;
 use crate::door::{self, Door, Entered, Publish, Source, Subscribe, Terms};
 use crate::meter::{Meter, Reading};
@@ -25,7 +25,8 @@ pub(super) struct Stage<'a> {
     plan: &'a Plan,
     fleet: Fleet,
     meter: Meter,
-    sessions: Vec<String>,
+    /// Who is in, in order of entering, and what the door calls it.
+    sessions: Vec<(ClientId, String)>,
     /// How many receive each packet.
     audience: Arc<AtomicU64>,
     sources: u32,
@@ -63,8 +64,9 @@ impl<'a> Stage<'a> {
         name: &str,
         kinds: &[Kind],
         active: bool,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<ClientId> {
         let opened = self.fleet.open()?;
+        let id = opened.id;
         let sends: Vec<_> = kinds.iter().map(|kind| self.source(*kind, active)).collect();
         let wish = Publish {
             local: opened.local.clone(),
@@ -76,16 +78,12 @@ impl<'a> Stage<'a> {
         let entered = self.door.publish(&wish).await?;
         let times = (started, clock::now());
         self.joining.began(opened.id, times, (Wants::Connection, true));
-        self.sessions.push(entered.session.clone());
+        self.sessions.push((opened.id, entered.session.clone()));
         self.fleet.begin(opened, &entered, Role::Publisher(sends, self.audience.clone()))?;
         self.settled().await?;
-        let failure = self.joining.failure();
-        anyhow::ensure!(
-            failure.is_none(),
-            "{name} cannot publish: {}",
-            failure.unwrap_or_default()
-        );
-        Ok(())
+        let reason = self.joining.failure().unwrap_or_default();
+        anyhow::ensure!(self.joining.is_in(id), "{name} cannot publish: {reason}");
+        Ok(id)
     }
 
     /// A subscriber to so many microphones and cameras enters; it connects in the background.
@@ -122,7 +120,7 @@ impl<'a> Stage<'a> {
         let video = entered.remote.sections.iter().any(|section| section.kind == Kind::Video);
         let wants = if video { Wants::Keyframe } else { Wants::Packet };
         self.joining.began(opened.id, (started, clock::now()), (wants, false));
-        self.sessions.push(entered.session.clone());
+        self.sessions.push((opened.id, entered.session.clone()));
         let media = &self.plan.media;
         let opens = if media.check { Opens::All } else { Opens::Some };
         let manners = Manners { nack: media.feedback.nack, opens, measured };
@@ -224,9 +222,23 @@ impl<'a> Stage<'a> {
         self.plan.window.seconds
     }
 
+    /// Who is in, in order of entering.
+    pub(super) fn present(&self) -> Vec<ClientId> {
+        self.sessions.iter().map(|(id, _)| *id).collect()
+    }
+
+    /// Somebody leaves.
+    pub(super) async fn leave(&mut self, id: ClientId) -> anyhow::Result<()> {
+        let at = self.sessions.iter().position(|(present, _)| *present == id);
+        let (_, session) = self.sessions.remove(at.context("whoever leaves is in")?);
+        self.door.leave(&session).await?;
+        self.fleet.remove(id);
+        Ok(())
+    }
+
     /// Everybody leaves; whoever cannot is told.
     pub(super) async fn close(&mut self) {
-        for session in self.sessions.drain(..) {
+        for (_, session) in self.sessions.drain(..) {
             if let Err(error) = self.door.leave(&session).await {
                 eprintln!("conf-load: {error}");
                 return;
@@ -268,9 +280,11 @@ impl<'a> Stage<'a> {
 /// Sockets that a scenario needs.
 fn clients(scenario: &Scenario) -> usize {
     match scenario {
-        Scenario::Fanout { subscribers }
-        | Scenario::Keyframes { subscribers, .. }
-        | Scenario::Soak { subscribers, .. } => subscribers + 1,
+        Scenario::Fanout { subscribers } | Scenario::Keyframes { subscribers, .. } => {
+            subscribers + 1
+        }
+        // The camera, the microphone, and one who comes before another goes.
+        Scenario::Soak { subscribers, .. } => subscribers + 3,
         Scenario::Meeting { participants } | Scenario::Audio { participants, .. } => {
             participants * 2
         }

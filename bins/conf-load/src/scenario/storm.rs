@@ -1,10 +1,12 @@
 //! Scenarios of strain: many joins at once, and long time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use conf_media::command::Kind;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::stage::Stage;
+use crate::client::ClientId;
 use crate::clock;
 use crate::meter::slope::slope;
 
@@ -49,11 +51,8 @@ pub(super) async fn joins(
     }
     offering.await?;
     stage.settled().await?;
-    let mut window = stage.measured_since(&before, subscribers + joins).await?;
-    // Who should have received what changes all the time.
-    window.expected = window.delivered + window.gaps;
-    window.loss_percent = 100.0 * window.gaps as f64 / window.expected.max(1) as f64;
-    stage.push(window);
+    let window = stage.measured_since(&before, subscribers + joins).await?;
+    stage.push(window.by_gaps());
     let joined = joins.saturating_sub(stage.joining.failed());
     if let Some(last) = stage.joining.last_connection() {
         let seconds = last.saturating_duration_since(start).as_secs_f64();
@@ -62,22 +61,82 @@ pub(super) async fn joins(
     Ok(())
 }
 
-/// Windows one after the other; the slope of the server's memory after the first of them.
+/// Windows one after the other while people come and go; the slope of the server's memory after a
+/// warm-up.
+///
+/// Each `turn` the one who has been there longest leaves and another comes; with every tenth turn a
+/// microphone comes or goes. So what a join or a publication leaves behind adds up.
 pub(super) async fn soak(
     stage: &mut Stage<'_>,
     subscribers: usize,
-    minutes: usize,
+    (length, turn): (Duration, Duration),
 ) -> anyhow::Result<()> {
     super::audience(stage, subscribers).await?;
-    let (start, length) = (clock::now(), Duration::from_secs(60) * u32::try_from(minutes)?);
+    let start = clock::now();
+    let mut crowd = Crowd { turn, turns: 0, microphone: None };
     let mut points = Vec::new();
     while clock::now().saturating_duration_since(start) < length {
-        let window = tokio::time::sleep(Duration::from_secs(stage.seconds()));
-        let window = stage.measured(subscribers, window).await?;
-        stage.push(window);
-        let minutes = clock::now().saturating_duration_since(start).as_secs_f64() / 60.0;
-        points.extend(stage.rss_kib()?.map(|rss| (minutes, rss as f64)));
+        let before = stage.reading().await?;
+        let end = clock::now() + Duration::from_secs(stage.seconds());
+        crowd.moves(stage, end).await?;
+        let window = stage.measured_since(&before, subscribers).await?;
+        stage.push(if turn.is_zero() { window } else { window.by_gaps() });
+        let elapsed = clock::now().saturating_duration_since(start);
+        if elapsed >= length / WARM_UP_SHARE {
+            let minutes = elapsed.as_secs_f64() / 60.0;
+            points.extend(stage.rss_kib()?.map(|rss| (minutes, rss as f64)));
+        }
     }
-    stage.report.findings.rss_slope_kib_per_minute = slope(points.get(1..).unwrap_or_default());
+    stage.report.findings.turns = Some(crowd.turns);
+    stage.report.findings.rss_slope_kib_per_minute = slope(&points);
     Ok(())
 }
+
+/// Who comes and goes during a soak.
+struct Crowd {
+    /// Time from one change to the next; zero: nobody comes or goes.
+    turn: Duration,
+    turns: usize,
+    /// The publisher besides the camera.
+    microphone: Option<ClientId>,
+}
+
+impl Crowd {
+    /// One after the other until `end`.
+    async fn moves(&mut self, stage: &mut Stage<'_>, end: Instant) -> anyhow::Result<()> {
+        while !self.turn.is_zero() && clock::now() < end {
+            let due = clock::now() + self.turn;
+            self.change(stage).await?;
+            tokio::time::sleep(due.min(end).saturating_duration_since(clock::now())).await;
+        }
+        tokio::time::sleep(end.saturating_duration_since(clock::now())).await;
+        Ok(())
+    }
+
+    async fn change(&mut self, stage: &mut Stage<'_>) -> anyhow::Result<()> {
+        self.turns += 1;
+        if self.turns.is_multiple_of(MICROPHONE_TURNS) {
+            match self.microphone.take() {
+                Some(id) => stage.leave(id).await?,
+                None => {
+                    let name = format!("m{}", self.turns);
+                    self.microphone = Some(stage.publish(&name, &[Kind::Audio], true).await?);
+                }
+            }
+        }
+        stage.subscribe(&format!("t{}", self.turns), (1, 1)).await?;
+        stage.settled().await?;
+        // The camera was first and stays.
+        let mut others = stage.present().into_iter().skip(1);
+        match others.find(|id| Some(*id) != self.microphone) {
+            Some(longest) => stage.leave(longest).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Of a soak, one part in so many is warm-up: until then everybody of the start has been replaced
+/// (100 subscribers take 100 turns of a second) and the allocator has met what it will meet.
+const WARM_UP_SHARE: u32 = 6;
+/// A microphone comes with one turn of so many, and goes with the next of them.
+const MICROPHONE_TURNS: usize = 10;

@@ -90,6 +90,18 @@ async fn a_storm_of_joins_reports_its_rate_and_the_latency_of_the_others() {
 }
 
 #[tokio::test]
+async fn a_soak_goes_on_while_people_come_and_go_and_tells_the_slope_of_memory() {
+    let (length, turn) = (Duration::from_secs(4), Duration::from_millis(100));
+    let report = measure(&plan(Scenario::Soak { subscribers: 2, length, turn })).await.unwrap();
+    let delivered = report.windows.iter().all(|window| window.delivered > 0);
+    assert!(delivered && report.windows.len() >= 2, "{report:?}");
+    assert!(report.findings.turns.unwrap() >= 2, "{report:?}");
+    // A busy machine has but one window behind the warm-up, and a point has no slope.
+    let slope = report.findings.rss_slope_kib_per_minute;
+    assert!(slope.is_some() || report.windows.len() < 4, "{report:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_ends_the_run_in_words() {
     let mut plan = plan(Scenario::Fanout { subscribers: 1 });
     plan.door.url = "http://127.0.0.1:1".into();
