@@ -6,10 +6,12 @@ mod e2e;
 mod fuzz;
 mod inputs;
 mod instructions;
+mod namespace;
 mod peers;
 mod rules;
 mod rust;
 mod setup;
+mod soak;
 mod stage;
 mod web;
 
@@ -29,7 +31,8 @@ cargo xtask <command>
   peers [OPTION…]  our server beside Janus and the floor, into benches/results
                    (--rounds 5 --seconds 10 --only CASE; root on Debian, about half an hour)
   fuzz [SECONDS [TARGET]]  mutate every corpus, or one, on the stable toolchain (60 a target)
-  soak             what takes long: a hundred kills in mid-meeting
+  soak [OPTION…]   what takes long: a hundred kills in mid-meeting, then half an hour of media while
+                   people come and go, into benches/results (--minutes 30 --only kills|media; root)
   record           what Chromium's camera sends, for conf-load's shape `browser`
   dist             the Debian package, in target/dist
   wire             write the TypeScript of the meeting websocket anew
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "peers" => peers::run(rest),
         "fuzz" => fuzz::run(rest),
-        "soak" => rust::soak(),
+        "soak" => soak::run(rest),
         "record" => e2e::record(),
         "dist" => dist::make(),
         "wire" => rust::wire(),

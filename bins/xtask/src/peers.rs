@@ -3,52 +3,37 @@
 //!
 //! What is measured is in [`plan`], what has to come out in [`musts`].
 
-mod figures;
+pub(crate) mod figures;
 mod janus;
-mod machine;
+pub(crate) mod machine;
 mod musts;
 mod plan;
 mod results;
-mod server;
+pub(crate) mod server;
 mod table;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use serde_json::json;
 
-use crate::inputs::{cargo, root, target};
-use crate::rust::succeed;
+use crate::inputs::{root, target};
+use crate::namespace::{self, INSIDE};
 use crate::setup::is_on_path;
 use crate::stage::{now, say};
 use figures::{COST, FAILED, Window};
 use machine::Machine;
+pub(crate) use plan::Program;
 use plan::{CASES, Options, Turn};
 use results::{Measured, Results};
 use server::Server;
 
 const USAGE: &str = "cargo xtask peers [--rounds 5] [--seconds 10] [--only CASE]…";
-/// Said to the second half, which runs in the namespace.
-const INSIDE: &str = "--inside";
-/// Only loopback, so that nothing of the measurement can meet the net.
-const NAMESPACE: &str = "ip link set lo up && exec \"$@\"";
 /// A window is measured again until it is quiet, so often at most.
 const TRIES: usize = 5;
-/// Programs that are needed, and the Debian packages that bring them.
-const PROGRAMS: [(&str, &str); 7] = [
-    ("cc", "gcc"),
-    ("ip", "iproute2"),
-    ("unshare", "util-linux"),
-    ("setsid", "util-linux"),
-    ("setpriv", "util-linux"),
-    ("taskset", "util-linux"),
-    ("kill", "procps"),
-];
-
 /// Prepares everything, then runs itself again where only loopback is.
 pub(crate) fn run(words: &[String]) -> Result<()> {
     if let Some((first, rest)) = words.split_first()
@@ -59,21 +44,11 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     let options = options(words)?;
     prerequisites()?;
     janus::install()?;
-    succeed(&mut cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "-p",
-        "conf-server",
-        "-p",
-        "conf-load",
-    ]))?;
+    server::build()?;
     let minutes = options.lasts().as_secs().div_ceil(60);
     let turns = options.turns().len();
     say(&format!("{turns} windows, about {minutes} minutes; longer if the machine is not quiet"));
-    let mut inside = Command::new("unshare");
-    inside.args(["--net", "--", "sh", "-c", NAMESPACE, "sh"]).arg(std::env::current_exe()?);
-    succeed(inside.args(["peers", INSIDE]).args(words))
+    namespace::enter("peers", words)
 }
 
 fn options(words: &[String]) -> Result<Options> {
@@ -98,19 +73,7 @@ fn options(words: &[String]) -> Result<Options> {
 
 /// Names what this machine has not and cannot be given.
 fn prerequisites() -> Result<()> {
-    let root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n");
-    ensure!(root, "needs root: for a network namespace, priorities and the package janus");
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    ensure!(
-        cores >= 2,
-        "needs two cores, one for the server and one for the load; here is {cores}"
-    );
-    let missing: Vec<String> = PROGRAMS
-        .iter()
-        .filter(|(program, _)| !is_on_path(program))
-        .map(|(program, package)| format!("{program} (Debian package {package})"))
-        .collect();
-    ensure!(missing.is_empty(), "missing: {}", missing.join(", "));
+    namespace::prerequisites(&[("cc", "gcc")])?;
     let janus = is_on_path("janus") || is_on_path("apt-get");
     ensure!(janus, "missing: janus, and no apt-get to install it; Debian packages it");
     Ok(())
@@ -194,20 +157,8 @@ fn once(turn: Turn, options: &Options, folder: &Path) -> Result<Vec<Window>> {
         command.args(["--key", server::KEY, "--secret", server::SECRET]);
     }
     let log = folder.join("client.log");
-    let mut client = server::pinned(&command, server::CLIENT_CORE, &log)?;
     let patience = turn.lasts(options.seconds) * 3 + Duration::from_secs(30);
-    let start = now();
-    let status = loop {
-        if let Some(status) = client.try_wait()? {
-            break status;
-        }
-        if start.elapsed() > patience {
-            server::end(&mut client);
-            bail!("conf-load did not end; see {}", log.display());
-        }
-        thread::sleep(Duration::from_millis(100));
-    };
-    ensure!(status.success(), "conf-load ended with {status}; see {}", log.display());
+    server::load(&command, &log, patience)?;
     let windows = Window::all(&fs::read_to_string(&report)?)?;
     ensure!(!windows.is_empty(), "conf-load measured nothing; see {}", log.display());
     // A ramp goes on until something fails; elsewhere all have to be there.

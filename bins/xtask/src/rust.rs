@@ -82,12 +82,6 @@ pub(crate) fn release(stage: &mut Stage) {
     stage.check(&what, bytes > 0 && bytes <= BINARY_LIMIT);
 }
 
-/// `cargo xtask soak`.
-pub(crate) fn soak() -> Result<()> {
-    let words = ["test", "-p", "conf-server", "--test", "kill", "--locked", "--", "--nocapture"];
-    succeed(cargo(&words).env("CONF_KILLS", "100"))
-}
-
 /// `cargo xtask wire`.
 pub(crate) fn wire() -> Result<()> {
     let words = ["test", "-p", "conf-core", "--quiet", "typescript"];

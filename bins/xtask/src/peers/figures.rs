@@ -5,43 +5,43 @@ use serde_json::Value;
 
 /// One window of conf-load's JSON; what it could not measure is absent.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Window(Value);
+pub(crate) struct Window(Value);
 
 /// A number of a window, by its place in conf-load's JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Figure(pub(super) &'static str);
+pub(crate) struct Figure(pub(crate) &'static str);
 
 /// CPU µs of the server a packet that arrived, as the scheduler counts them; where it does not, in
 /// ticks of 10 ms.
-pub(super) const COST: Figure = Figure("/server/schedstat_us_per_packet");
+pub(crate) const COST: Figure = Figure("/server/schedstat_us_per_packet");
 const COST_IN_TICKS: Figure = Figure("/server/cpu_us_per_packet");
-pub(super) const SUBSCRIBERS: Figure = Figure("/subscribers");
-pub(super) const RATE: Figure = Figure("/packets_per_second");
-pub(super) const CORE: Figure = Figure("/server/core_percent");
-pub(super) const LOSS: Figure = Figure("/loss_percent");
-pub(super) const GAPS: Figure = Figure("/gaps");
-pub(super) const LATENCY_MEDIAN: Figure = Figure("/latency_ms/p50");
-pub(super) const LATENCY: Figure = Figure("/latency_ms/p99");
-pub(super) const MEMORY: Figure = Figure("/server/kib_per_subscriber");
-pub(super) const FIRST_PICTURE: Figure = Figure("/join_ms/first_keyframe/p50");
-pub(super) const FAILED: Figure = Figure("/failed_joins");
-pub(super) const SWITCHES: Figure = Figure("/server/context_switches_per_second");
-pub(super) const CLIENT_CORE: Figure = Figure("/client/core_percent");
-pub(super) const OTHER_LOAD: Figure = Figure("/other_load_percent");
+pub(crate) const SUBSCRIBERS: Figure = Figure("/subscribers");
+pub(crate) const RATE: Figure = Figure("/packets_per_second");
+pub(crate) const CORE: Figure = Figure("/server/core_percent");
+pub(crate) const LOSS: Figure = Figure("/loss_percent");
+pub(crate) const GAPS: Figure = Figure("/gaps");
+pub(crate) const LATENCY_MEDIAN: Figure = Figure("/latency_ms/p50");
+pub(crate) const LATENCY: Figure = Figure("/latency_ms/p99");
+pub(crate) const MEMORY: Figure = Figure("/server/kib_per_subscriber");
+pub(crate) const FIRST_PICTURE: Figure = Figure("/join_ms/first_keyframe/p50");
+pub(crate) const FAILED: Figure = Figure("/failed_joins");
+pub(crate) const SWITCHES: Figure = Figure("/server/context_switches_per_second");
+pub(crate) const CLIENT_CORE: Figure = Figure("/client/core_percent");
+pub(crate) const OTHER_LOAD: Figure = Figure("/other_load_percent");
 
 impl Window {
     /// The windows in one report of conf-load, in their order.
     ///
     /// # Errors
     /// If it is no such report.
-    pub(super) fn all(report: &str) -> Result<Vec<Self>> {
+    pub(crate) fn all(report: &str) -> Result<Vec<Self>> {
         let value: Value = serde_json::from_str(report).context("conf-load's report is no JSON")?;
         let windows = value.get("windows").and_then(Value::as_array);
         let windows = windows.context("conf-load's report has no windows")?;
         Ok(windows.iter().cloned().map(Self).collect())
     }
 
-    pub(super) fn get(&self, figure: Figure) -> Option<f64> {
+    pub(crate) fn get(&self, figure: Figure) -> Option<f64> {
         let number = |figure: Figure| self.0.pointer(figure.0)?.as_f64();
         number(figure).or_else(|| number(COST_IN_TICKS).filter(|_| figure == COST))
     }

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 /// Name and value of each fact, in the order in which they are shown.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Machine {
-    pub(super) facts: Vec<(&'static str, String)>,
+pub(crate) struct Machine {
+    pub(crate) facts: Vec<(&'static str, String)>,
 }
 
 impl Machine {
     /// Asks this machine; what it does not say is left out.
-    pub(super) fn ask(command: &str) -> Self {
+    pub(crate) fn ask(command: &str) -> Self {
         let facts = [
             ("date", first(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))),
             ("command", Some(command.to_owned())),
@@ -32,7 +32,7 @@ impl Machine {
         Self { facts: known.collect() }
     }
 
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         self.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Which program serves, and how it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Program {
+pub(crate) enum Program {
     /// Janus with all peer connections on one event loop.
     JanusOneLoop,
     /// Janus as it comes: a thread a peer connection.

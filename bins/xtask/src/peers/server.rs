@@ -7,19 +7,20 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use super::janus;
 use super::plan::Program;
-use crate::inputs::target;
+use crate::inputs::{cargo, target};
+use crate::rust::succeed;
 use crate::stage::now;
 
 /// Which core serves and which one asks.
-pub(super) const SERVER_CORE: &str = "0";
-pub(super) const CLIENT_CORE: &str = "1";
+const SERVER_CORE: &str = "0";
+const CLIENT_CORE: &str = "1";
 /// Known to both sides of a measurement only.
-pub(super) const KEY: &str = "peers";
-pub(super) const SECRET: &str = "only-within-one-measurement-on-loopback";
+pub(crate) const KEY: &str = "peers";
+pub(crate) const SECRET: &str = "only-within-one-measurement-on-loopback";
 
 /// Raises the priority of this session's group (plain `nice` does nothing across sessions where
 /// the kernel groups by session), takes all descriptors it may have, pins, and becomes the program,
@@ -29,17 +30,17 @@ const BECOME: &str = "echo -20 2>/dev/null >/proc/self/autogroup; ulimit -n \"$(
 
 /// A running server; ends with this value.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Where conf-load finds it.
-    pub(super) url: String,
+    pub(crate) url: String,
     /// What conf-load calls its door.
-    pub(super) door: &'static str,
+    pub(crate) door: &'static str,
 }
 
 impl Server {
     /// Starts a program and waits until it listens.
-    pub(super) fn start(program: Program, folder: &Path) -> Result<Self> {
+    pub(crate) fn start(program: Program, folder: &Path) -> Result<Self> {
         let (command, address, door, path) = match program {
             Program::JanusOneLoop => {
                 (janus::prepare(folder, true)?, janus::ADDRESS, "janus", "/janus")
@@ -59,7 +60,7 @@ impl Server {
     }
 
     /// For conf-load, which reads its CPU time and memory.
-    pub(super) fn pid(&self) -> String {
+    pub(crate) fn pid(&self) -> String {
         self.child.id().to_string()
     }
 
@@ -85,7 +86,7 @@ impl Drop for Server {
 }
 
 /// Ends one process: politely first.
-pub(super) fn end(child: &mut Child) {
+fn end(child: &mut Child) {
     let pid = child.id().to_string();
     let _ = Command::new("kill").args(["-TERM", &pid]).status();
     let start = now();
@@ -100,7 +101,7 @@ pub(super) fn end(child: &mut Child) {
 }
 
 /// Starts a command pinned to a core, with its output in a file.
-pub(super) fn pinned(command: &Command, core: &str, log: &Path) -> Result<Child> {
+fn pinned(command: &Command, core: &str, log: &Path) -> Result<Child> {
     let output = File::create(log).with_context(|| log.display().to_string())?;
     let mut words = Command::new("setsid");
     words.args(["sh", "-c", BECOME, core]).arg(command.get_program()).args(command.get_args());
@@ -112,7 +113,31 @@ pub(super) fn pinned(command: &Command, core: &str, log: &Path) -> Result<Child>
     child.with_context(|| format!("cannot start {}", command.get_program().display()))
 }
 
-pub(super) fn conf_load() -> PathBuf {
+/// Builds the server and conf-load, as they are released.
+pub(crate) fn build() -> Result<()> {
+    let words = ["build", "--release", "--locked", "-p", "conf-server", "-p", "conf-load"];
+    succeed(&mut cargo(&words))
+}
+
+/// Runs conf-load on its core to its end.
+pub(crate) fn load(command: &Command, log: &Path, patience: Duration) -> Result<()> {
+    let mut client = pinned(command, CLIENT_CORE, log)?;
+    let start = now();
+    let status = loop {
+        if let Some(status) = client.try_wait()? {
+            break status;
+        }
+        if start.elapsed() > patience {
+            end(&mut client);
+            bail!("conf-load did not end; see {}", log.display());
+        }
+        thread::sleep(Duration::from_millis(100));
+    };
+    ensure!(status.success(), "conf-load ended with {status}; see {}", log.display());
+    Ok(())
+}
+
+pub(crate) fn conf_load() -> PathBuf {
     target().join("release/conf-load")
 }
 
