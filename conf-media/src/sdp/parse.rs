@@ -15,7 +15,7 @@ impl Offer {
     /// An [`SdpError`] with the line or the limit.
     ///
     /// # Source
-    /// RFC 8866, section 5; RFC 8829, section 5.8.
+    /// RFC 8866, sections 5 and 9; RFC 8829, section 5.8.
     pub fn parse(text: &str) -> Result<Self, SdpError> {
         if text.len() > MAX_OFFER_BYTES {
             return Err(SdpError::TooLarge { len: text.len() });
@@ -65,6 +65,10 @@ impl Parser {
         }
         if line.is_empty() {
             return Ok(());
+        }
+        // No text of SDP holds these, and what goes back in an answer stays within its line.
+        if line.contains(['\0', '\r']) {
+            return Err(self.invalid("line"));
         }
         match line.split_at_checked(2) {
             Some(("m=", rest)) => self.media(rest),

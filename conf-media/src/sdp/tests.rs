@@ -13,6 +13,7 @@ const CHROMIUM_SCREEN: &str = include_str!("../../tests/sdp/chromium_screen.sdp"
 const CHROMIUM_CAMERA_OFF: &str = include_str!("../../tests/sdp/chromium_camera_off.sdp");
 const FIREFOX_JOIN: &str = include_str!("../../tests/sdp/firefox_join.sdp");
 const FIREFOX_CAMERA: &str = include_str!("../../tests/sdp/firefox_camera.sdp");
+const OBS: &str = include_str!("../../tests/sdp/obs_whip.sdp");
 const ALL: [&str; 7] = [
     CHROMIUM_JOIN,
     CHROMIUM_MICROPHONE,
@@ -309,6 +310,15 @@ fn a_stopped_section_is_neither_bundled_nor_an_error() {
     let bundle_only = bundle_only.replace("a=rtcp-mux", "a=bundle-only\r\na=rtcp-mux");
     let offer = Offer::parse(&bundle_only).unwrap();
     assert!(offer.sections.iter().all(|section| !section.stopped));
+}
+
+#[test]
+fn a_return_or_a_zero_within_a_line_is_refused_and_so_never_in_an_answer() {
+    for inside in ["\r", "\0"] {
+        let offer = OBS.replace("minptime=10", &format!("minptime=10{inside}a=ice-ufrag:else"));
+        let refused = SdpError::Line { line: 22, what: "line" };
+        assert_eq!(Offer::parse(&offer).unwrap_err(), refused, "{inside:?}");
+    }
 }
 
 #[test]
