@@ -1,6 +1,6 @@
 //! Targets of the media port: what anybody can send to a UDP socket.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use conf_media::codec::Codec;
 use conf_media::dtls::dimpl::Server;
@@ -209,8 +209,8 @@ pub(crate) fn gate(input: &[u8]) -> Shape {
     let mut fresh = Gate::new();
     let mut shape = read_behind(&mut fresh, input);
     let mut begun = Gate::new();
-    for hello in dtls_seeds() {
-        read_behind(&mut begun, &hello);
+    for hello in &*HELLOS {
+        read_behind(&mut begun, hello);
     }
     let (first, second) = input.split_at(input.len() / 2);
     for datagram in [first, second, input] {
@@ -256,6 +256,9 @@ fn certificate() -> Certificate {
     static ONE: std::sync::OnceLock<Certificate> = std::sync::OnceLock::new();
     ONE.get_or_init(|| Certificate::generate().expect("a key pair can be made")).clone()
 }
+
+/// Made once: a key pair takes longer than a hundred inputs.
+static HELLOS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(dtls_seeds);
 
 /// The first flight of a client: datagrams with a ClientHello.
 pub(crate) fn dtls_seeds() -> Vec<Vec<u8>> {
