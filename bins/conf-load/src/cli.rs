@@ -98,6 +98,9 @@ pub enum CliError {
         /// Most steps.
         limit: usize,
     },
+    /// Who publishes and receives has one name, and this door would let it in once.
+    #[error("--door livekit is for scenarios in which nobody both publishes and receives")]
+    BothWays,
     /// More speak than are there.
     #[error("--speakers {speakers} of --participants {participants}")]
     Speakers {
@@ -145,9 +148,14 @@ fn listen(options: &mut Options) -> Result<SocketAddr, CliError> {
 
 fn plan(word: &str, options: &mut Options) -> Result<Plan, CliError> {
     let scenario = scenario(word, options)?;
+    let door = door(options)?;
+    let both = matches!(scenario, Scenario::Meeting { .. } | Scenario::Audio { .. });
+    if both && door.kind == DoorKind::LiveKit {
+        return Err(CliError::BothWays);
+    }
     Ok(Plan {
         scenario,
-        door: door(options)?,
+        door,
         media: media(options)?,
         window: WindowPlan {
             seconds: options.number("seconds", (1, 3_600), Some(10))?,
@@ -228,7 +236,8 @@ fn steps(options: &mut Options) -> Result<Vec<usize>, CliError> {
 }
 
 fn door(options: &mut Options) -> Result<DoorPlan, CliError> {
-    let kinds = [DoorKind::Whip, DoorKind::Janus, DoorKind::Floor].map(|kind| (kind.name(), kind));
+    let kinds = [DoorKind::Whip, DoorKind::LiveKit, DoorKind::Janus, DoorKind::Floor]
+        .map(|kind| (kind.name(), kind));
     let kind = options.word("door", &kinds, None)?;
     let url = options.take("url").ok_or(CliError::Missing { name: "url" })?;
     let credentials = match (options.take("key"), options.take("secret")) {

@@ -123,6 +123,8 @@ impl std::fmt::Debug for Credentials {
 pub enum DoorKind {
     /// WHIP (RFC 9725) and WHEP.
     Whip,
+    /// LiveKit's signalling; publishers come by WHIP.
+    LiveKit,
     /// Janus with its VideoRoom.
     Janus,
     /// The floor program, [`crate::floor`].
@@ -135,6 +137,7 @@ impl DoorKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Whip => "whip",
+            Self::LiveKit => "livekit",
             Self::Janus => "janus",
             Self::Floor => "floor",
         }

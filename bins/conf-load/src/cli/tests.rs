@@ -26,7 +26,7 @@ fn a_full_command_line_becomes_a_plan() {
 
 #[test]
 fn every_door_is_known_by_its_word_and_the_floor_serves() {
-    for kind in [DoorKind::Whip, DoorKind::Janus, DoorKind::Floor] {
+    for kind in [DoorKind::Whip, DoorKind::LiveKit, DoorKind::Janus, DoorKind::Floor] {
         let line = format!("fanout --door {} --url http://127.0.0.1:1", kind.name());
         let Task::Run(plan) = parse(&words(&line)).unwrap() else { panic!("a run") };
         assert_eq!(plan.door.kind, kind);
@@ -58,6 +58,10 @@ fn what_is_refused_names_the_option_and_the_limit() {
         (format!("audio {url} --participants 5 --speakers 6"), "--speakers 6 of --participants 5"),
         (format!("fanout {url} --suite aes"), "--suite aes: must be one of cm, gcm128, gcm256"),
         (format!("fanout {url} --key k"), "--secret is missing"),
+        (
+            "meeting --door livekit --url http://x".to_owned(),
+            "--door livekit is for scenarios in which nobody both publishes and receives",
+        ),
         (
             format!("fanout {url} --speakers 3"),
             "--speakers is not known here; see conf-load --help",

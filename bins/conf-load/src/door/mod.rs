@@ -17,6 +17,7 @@ use crate::sdp::Remote;
 pub mod floor;
 pub mod http;
 pub mod janus;
+pub mod livekit;
 pub mod whip;
 
 /// A server's signalling.
@@ -55,6 +56,7 @@ pub trait Door: Send + Sync {
 pub fn of_plan(plan: &Plan) -> Result<Box<dyn Door>, DoorError> {
     match plan.door.kind {
         DoorKind::Whip => Ok(Box::new(whip::Whip::new(&plan.door)?)),
+        DoorKind::LiveKit => Ok(Box::new(livekit::LiveKit::new(&plan.door)?)),
         DoorKind::Janus => Ok(Box::new(janus::Janus::new(&plan.door)?)),
         DoorKind::Floor => {
             let profile = plan.media.suite.profile();

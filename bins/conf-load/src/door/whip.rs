@@ -35,6 +35,11 @@ impl Whip {
         Ok(Self { http, room: plan.room.clone(), credentials: plan.credentials.clone() })
     }
 
+    /// `host:port` of the server.
+    pub(super) fn authority(&self) -> &str {
+        self.http.authority()
+    }
+
     async fn enter(
         &self,
         (path, doing): (&str, &'static str),
@@ -104,7 +109,11 @@ impl Door for Whip {
 }
 
 /// A token for one identity in one room, valid for a day (soaks are long).
-fn token(credentials: &Credentials, room: &str, name: &str) -> Result<String, DoorError> {
+pub(super) fn token(
+    credentials: &Credentials,
+    room: &str,
+    name: &str,
+) -> Result<String, DoorError> {
     let now = clock::wall_nanos() / 1_000_000_000;
     let claims = json!({
         "iss": credentials.key,
