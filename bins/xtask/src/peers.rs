@@ -153,7 +153,7 @@ fn once(turn: Turn, options: &Options, folder: &Path) -> Result<Vec<Window>> {
     if turn.system.feedback {
         command.arg("--twcc");
     }
-    if server.door == "whip" {
+    if ["whip", "livekit"].contains(&server.door) {
         command.args(["--key", server::KEY, "--secret", server::SECRET]);
     }
     let log = folder.join("client.log");

@@ -79,6 +79,15 @@ pub(super) const MUSTS: &[Must] = &[
         rule: Rule::AtMost { case: "fan-out-100", system: OURS, figure: MEMORY, limit: 64.0 },
     },
     Must {
+        what: "… by LiveKit signalling",
+        rule: Rule::AtMost {
+            case: "fan-out-100",
+            system: "conf-gcm-livekit",
+            figure: MEMORY,
+            limit: 128.0,
+        },
+    },
+    Must {
         what: "join → first picture at 100, p50, ms",
         rule: Rule::AtMost {
             case: "fan-out-100",

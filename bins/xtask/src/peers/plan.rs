@@ -15,6 +15,8 @@ pub(crate) enum Program {
     JanusThreads,
     /// Our server.
     Conf,
+    /// Our server, its subscribers by LiveKit's signalling.
+    ConfLiveKit,
     /// The floor: our sends and seals, nothing else.
     Floor,
 }
@@ -72,6 +74,12 @@ const CONF_CM: System = System { id: "conf-cm", label: "conf", program: Program:
 const CONF_GCM: System = System { id: "conf-gcm", suite: "gcm128", ..CONF_CM };
 const CONF_FEEDBACK: System = System { id: "conf-gcm-feedback", feedback: true, ..CONF_GCM };
 const CONF_BROWSER: System = System { id: "conf-gcm-browser", browser: true, ..CONF_FEEDBACK };
+const CONF_LIVEKIT: System = System {
+    id: "conf-gcm-livekit",
+    label: "conf, by LiveKit signalling",
+    program: Program::ConfLiveKit,
+    ..CONF_FEEDBACK
+};
 const FLOOR_CM: System =
     System { id: "floor-cm", label: "floor", program: Program::Floor, ..JANUS_CM };
 const FLOOR_GCM: System = System { id: "floor-gcm", suite: "gcm128", ..FLOOR_CM };
@@ -108,6 +116,7 @@ pub(super) const CASES: &[Case] = &[
             &CONF_GCM,
             &CONF_FEEDBACK,
             &CONF_BROWSER,
+            &CONF_LIVEKIT,
             &FLOOR_GCM,
             &JANUS_THREADS,
         ],

@@ -49,6 +49,7 @@ impl Server {
                 (janus::prepare(folder, false)?, janus::ADDRESS, "janus", "/janus")
             }
             Program::Conf => (conf(folder)?, CONF_ADDRESS, "whip", ""),
+            Program::ConfLiveKit => (conf(folder)?, CONF_ADDRESS, "livekit", ""),
             Program::Floor => (floor(), FLOOR_ADDRESS, "floor", ""),
         };
         let log = folder.join(format!("{door}.log"));
@@ -154,6 +155,7 @@ media.listen = "127.0.0.1:7882"
 media.shards = 1
 media.loudest = 64
 metrics.listen = "127.0.0.1:9091"
+limits.participants = 3000
 log.level = "warn"
 api.keys = [{{ key = "{KEY}", secret = "{SECRET}" }}]
 "#,

@@ -136,7 +136,7 @@ fn floor_of(system: &System) -> &'static str {
 
 /// The ratio of the costs, and what it must be.
 fn beside(case: &Case, system: &System, other: &str, results: &Results) -> String {
-    let ours = system.program == Program::Conf;
+    let ours = matches!(system.program, Program::Conf | Program::ConfLiveKit);
     let ratio = results.ratio(case.id, (system.id, other), COST);
     let Some(ratio) = ratio.filter(|_| ours && system.id != other) else { return String::new() };
     let ratio = short(ratio.median);
@@ -219,7 +219,7 @@ mod tests {
     fn a_row_shows_the_ratio_with_what_it_must_be_beside_it() {
         let results = results(|turn| match turn.system.program {
             Program::Floor => 1.0,
-            Program::Conf => 1.25,
+            Program::Conf | Program::ConfLiveKit => 1.25,
             _ => 10.0,
         });
         let page = markdown(&machine(), &results);
