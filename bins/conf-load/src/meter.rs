@@ -35,12 +35,16 @@ pub struct Reading {
 }
 
 impl Meter {
-    /// Notes the memory of a server that nobody has entered yet.
+    /// Notes the memory of a server that nobody has entered yet, once its start is over: a server
+    /// listens before it has touched all that it needs.
     ///
     /// # Errors
     /// If there is no process `pid`.
-    pub fn start(pid: Option<u32>) -> anyhow::Result<Self> {
-        let idle_kib = pid.map(Usage::of).transpose()?.map_or(0, |usage| usage.rss_kib);
+    pub async fn start(pid: Option<u32>) -> anyhow::Result<Self> {
+        let idle_kib = match pid {
+            Some(pid) => at_rest(pid).await?,
+            None => 0,
+        };
         Ok(Self { pid, idle_kib })
     }
 
@@ -179,6 +183,28 @@ fn latency(us: &Histogram<u64>) -> Option<Latency> {
 
 /// A window with more other load than this, in percent of a core, is not a quiet one.
 pub const QUIET_PERCENT: f64 = 25.0;
+
+/// Resident KiB of a process, when they have not changed for a while.
+async fn at_rest(pid: u32) -> anyhow::Result<u64> {
+    let start = clock::now();
+    let (mut last, mut since) = (Usage::of(pid)?.rss_kib, start);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let (rss, now) = (Usage::of(pid)?.rss_kib, clock::now());
+        if rss.abs_diff(last) > SLACK_KIB {
+            (last, since) = (rss, now);
+        }
+        if now >= since + REST || now >= start + LONGEST_START {
+            return Ok(rss);
+        }
+    }
+}
+
+/// How often memory is looked at, and by how much it may change at rest.
+const LOOK: Duration = Duration::from_millis(50);
+const SLACK_KIB: u64 = 64;
+const REST: Duration = Duration::from_secs(1);
+const LONGEST_START: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

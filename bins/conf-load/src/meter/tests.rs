@@ -89,3 +89,17 @@ fn a_windows_edge_is_where_least_is_on_its_way() {
     assert_eq!(edge.at, start + Duration::from_millis(2));
     assert_eq!(edge.counts.latency_us.len(), 3);
 }
+
+#[tokio::test]
+async fn the_memory_of_a_server_is_noted_once_its_start_is_over() {
+    let mut starting = std::process::Command::new("sh")
+        .args(["-c", "sleep 0.3; x=$(head -c 4000000 /dev/zero | tr '\\0' x); read y"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let at_once = Usage::of(starting.id()).unwrap().rss_kib;
+    let meter = Meter::start(Some(starting.id())).await.unwrap();
+    let _ = (starting.kill(), starting.wait());
+    assert!(meter.idle_kib >= at_once + 3_000, "{at_once} and {}", meter.idle_kib);
+    assert!(Meter::start(Some(starting.id())).await.is_err(), "it has ended");
+}

@@ -35,7 +35,7 @@ pub(super) struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Reads the empty server and starts the clients' threads.
     pub(super) async fn open(plan: &'a Plan) -> anyhow::Result<Self> {
-        let meter = Meter::start(plan.pid)?;
+        let meter = Meter::start(plan.pid).await?;
         Fleet::make_room(clients(&plan.scenario))?;
         let fleet = Fleet::start(FleetConfig {
             ip: own_address(&plan.door.url)?,
