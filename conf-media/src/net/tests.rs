@@ -190,6 +190,25 @@ fn sockets_that_take_one_datagram_a_call_carry_the_same() {
 }
 
 #[test]
+fn a_datagram_of_nothing_does_not_hide_those_behind_it_from_either_socket() {
+    for plain in [true, false] {
+        let (socket, peer) = (runs_to_ourselves().0, receiver());
+        let to = socket.local_addr().unwrap().as_socket().unwrap();
+        for datagram in [&b"one"[..], b"", b"two"] {
+            peer.send_to(datagram, to).unwrap();
+        }
+        let mut batch = RxBatch::new();
+        let count = if plain {
+            batch::plain::Receiver::new().receive(&socket, &mut batch, batch::now())
+        } else {
+            batch::Receiver::new().receive(&socket, &mut batch, batch::now())
+        };
+        let bytes: Vec<_> = batch.iter_mut().map(|(_, bytes, _)| bytes.to_vec()).collect();
+        assert_eq!((count.unwrap(), bytes), (2, vec![b"one".to_vec(), b"two".to_vec()]));
+    }
+}
+
+#[test]
 fn a_plain_socket_leaves_out_a_destination_that_cannot_be_reached_and_goes_on() {
     let (socket, _) = runs_to_ourselves();
     let reachable = socket.local_addr().unwrap().as_socket().unwrap();

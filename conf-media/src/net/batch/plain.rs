@@ -37,8 +37,9 @@ impl Receiver {
             let Some(slot) = batch.slots_mut().nth(taken) else { break };
             match recvfrom::<SockaddrStorage>(socket.as_raw_fd(), slot) {
                 Ok((len, from)) => {
-                    // A datagram without sender is overwritten by the next one.
-                    if let Some(from) = from.as_ref().and_then(socket_address) {
+                    // One without sender or bytes is overwritten by the next one.
+                    let from = from.as_ref().and_then(socket_address).filter(|_| len > 0);
+                    if let Some(from) = from {
                         let (from, arrival) = (canonical(from), now.mono);
                         batch.take(Some(Message { from, len, segment: None, arrival }));
                     }
