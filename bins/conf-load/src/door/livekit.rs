@@ -18,7 +18,7 @@ use prost::Message as _;
 use proto::signal_request::Message as Said;
 use proto::signal_response::Message as Heard;
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{interval, timeout};
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -37,11 +37,13 @@ pub struct LiveKit {
     authority: String,
     room: String,
     credentials: Credentials,
-    /// What keeps a subscriber's websocket open.
-    open: Mutex<HashMap<String, JoinHandle<()>>>,
+    /// What keeps a subscriber's websocket open until it is told to leave.
+    open: Mutex<HashMap<String, Open>>,
 }
 
 type Socket = WebSocketStream<TcpStream>;
+/// What tells a websocket's task to leave, and the task.
+type Open = (oneshot::Sender<()>, JoinHandle<()>);
 
 impl LiveKit {
     /// Connects to nothing yet.
@@ -92,27 +94,33 @@ impl Door for LiveKit {
         let silent = DoorError::Silent { doing: DOING, seconds: PATIENCE.as_secs() };
         let answer = answer.map_err(|_| silent)??;
         let remote = Remote::parse(&answer.sdp)?;
-        self.open.lock().await.insert(wish.name.clone(), tokio::spawn(stay(socket)));
+        let (leave, leaves) = oneshot::channel();
+        let open = (leave, tokio::spawn(stay(socket, leaves)));
+        self.open.lock().await.insert(wish.name.clone(), open);
         Ok(Entered { session: wish.name.clone(), remote, keys: None })
     }
 
     async fn leave(&self, session: &str) -> Result<(), DoorError> {
-        match self.open.lock().await.remove(session) {
-            // A websocket that closes without a word is given up after the grace of the protocol.
-            Some(open) => {
-                open.abort();
-                Ok(())
-            }
-            None => self.whip.leave(session).await,
-        }
+        let open = self.open.lock().await.remove(session);
+        let Some((leave, task)) = open else { return self.whip.leave(session).await };
+        let _ = leave.send(()); // fails if the server has ended it
+        let seconds = PATIENCE.as_secs();
+        let gone = timeout(PATIENCE, task).await;
+        gone.map(drop).map_err(|_| DoorError::Silent { doing: "leaving (LiveKit)", seconds })
     }
 }
 
-/// Pings, and reads what comes, until the server ends it.
-async fn stay(mut socket: Socket) {
+/// Pings, and reads what comes, until the server ends it or the client `leaves`: in words, for one
+/// that only hangs up is waited for.
+async fn stay(mut socket: Socket, mut leaves: oneshot::Receiver<()>) {
     let mut pings = interval(PING);
     loop {
         let going = tokio::select! {
+            _ = &mut leaves => {
+                let _ = say(&mut socket, Said::Leave(proto::LeaveRequest::default())).await;
+                let _ = socket.close(None).await;
+                false
+            }
             _ = pings.tick() => {
                 let millis = i64::try_from(clock::wall_nanos() / 1_000_000).unwrap_or_default();
                 say(&mut socket, Said::Ping(millis)).await.is_ok()

@@ -18,6 +18,8 @@ pub mod floor;
 pub mod http;
 pub mod janus;
 pub mod livekit;
+#[cfg(test)]
+mod sample;
 pub mod whip;
 
 /// A server's signalling.

@@ -5,32 +5,12 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::accept_async;
 
 use super::*;
-use crate::door::{Local, Terms};
+use crate::door::sample::{description, wish};
 use crate::plan::DoorKind;
 
 fn door(url: String) -> LiveKit {
     let credentials = Some(Credentials { key: "key".into(), secret: "secret".into() });
     LiveKit::new(&DoorPlan { kind: DoorKind::LiveKit, url, credentials, room: "r".into() }).unwrap()
-}
-
-fn wish() -> Subscribe {
-    let local = Local {
-        address: "127.0.0.1:4000".parse().unwrap(),
-        ufrag: "abcd".into(),
-        password: "0123456789abcdef01234567".into(),
-        fingerprint: conf_media::command::Fingerprint([7; 32]),
-    };
-    let terms = Terms { nack: true, twcc: false, levels: true };
-    Subscribe { local, name: "s1".into(), audio: 0, video: 1, terms }
-}
-
-fn sdp() -> String {
-    format!(
-        "v=0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\na=fingerprint:sha-256 {}\r\n\
-         m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n\
-         a=candidate:1 1 udp 1 127.0.0.1 5000 typ host\r\n",
-        conf_media::command::Fingerprint([7; 32])
-    )
 }
 
 async fn tell(socket: &mut Socket, message: Heard) {
@@ -44,21 +24,22 @@ async fn heard(socket: &mut Socket) -> Said {
 }
 
 #[tokio::test]
-async fn a_subscriber_offers_takes_the_answer_pings_and_hangs_up() {
+async fn a_subscriber_offers_takes_the_answer_pings_and_leaves_in_words() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (pinged, was_pinged) = tokio::sync::oneshot::channel();
+    let (pinged, was_pinged) = oneshot::channel();
     let server = tokio::spawn(async move {
         let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
         let Said::Offer(offer) = heard(&mut socket).await else { panic!("an offer first") };
         assert!(offer.sdp.contains("a=recvonly"));
         tell(&mut socket, Heard::Pong(1)).await;
-        let (r#type, sdp) = ("answer".to_owned(), sdp());
+        let (r#type, sdp) = ("answer".to_owned(), description());
         let answer = proto::SessionDescription { r#type, sdp, id: offer.id, ..Default::default() };
         tell(&mut socket, Heard::Answer(answer)).await;
         assert!(matches!(heard(&mut socket).await, Said::Ping(_)));
         pinged.send(()).unwrap();
-        assert!(!matches!(socket.next().await, Some(Ok(_))), "it hung up");
+        assert!(matches!(heard(&mut socket).await, Said::Leave(_)));
+        assert!(matches!(socket.next().await, Some(Ok(Message::Close(_)))), "it hung up");
     });
     let door = door(url);
     let entered = door.subscribe(&wish()).await.unwrap();

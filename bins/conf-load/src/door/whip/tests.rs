@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
 use super::*;
-use crate::door::{Local, Terms};
+use crate::door::sample::{description, wish};
 use crate::plan::DoorKind;
 
 /// Answers one connection's requests in turn; gives what was asked.
@@ -42,24 +42,8 @@ fn door(url: &str) -> Whip {
     Whip::new(&plan).unwrap()
 }
 
-fn wish() -> Subscribe {
-    let local = Local {
-        address: "127.0.0.1:4000".parse().unwrap(),
-        ufrag: "abcd".into(),
-        password: "0123456789abcdef01234567".into(),
-        fingerprint: conf_media::command::Fingerprint([7; 32]),
-    };
-    let terms = Terms { nack: true, twcc: false, levels: true };
-    Subscribe { local, name: "s1".into(), audio: 0, video: 1, terms }
-}
-
 fn created() -> String {
-    let body = format!(
-        "v=0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\na=fingerprint:sha-256 {}\r\n\
-         m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n\
-         a=candidate:1 1 udp 1 127.0.0.1 5000 typ host\r\n",
-        conf_media::command::Fingerprint([7; 32])
-    );
+    let body = description();
     let length = body.len();
     format!("HTTP/1.1 201 Created\r\nlocation: /whep/r/x\r\ncontent-length: {length}\r\n\r\n{body}")
 }
