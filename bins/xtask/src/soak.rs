@@ -230,7 +230,8 @@ impl Soak {
 }
 
 fn write(options: &Options, soak: &Soak) -> Result<()> {
-    let mut machine = Machine::ask(&format!("cargo xtask soak --minutes {}", options.minutes));
+    let command = format!("cargo xtask soak --minutes {} --only media", options.minutes);
+    let mut machine = Machine::ask(&command);
     machine.facts.retain(|(name, _)| !name.contains("Janus"));
     let page = soak.markdown(&machine);
     let place = place(options.minutes);
