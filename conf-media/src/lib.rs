@@ -104,6 +104,8 @@ pub mod seq;
 pub mod shard;
 #[cfg(feature = "livekit")]
 pub mod signal;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 mod slab;
 pub mod srtp;
 pub mod stats;
