@@ -6,10 +6,12 @@
 //! inside the shard.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::codec::Codec;
+use crate::data::{Channel, Message, Outgoing};
 use crate::ice::Credentials;
 use crate::srtp::Keys;
 
@@ -69,6 +71,24 @@ pub enum Command {
         peer: PeerId,
         /// The whole UDP payload.
         datagram: Bytes,
+    },
+    /// A data channel of the peer that both sides know without a word (for the control thread).
+    Negotiate {
+        /// The peer.
+        peer: PeerId,
+        /// The channel's number.
+        stream: u16,
+        /// How it works.
+        channel: Channel,
+    },
+    /// A message for the peer's data channel of that label (for the control thread).
+    SendData {
+        /// The peer.
+        peer: PeerId,
+        /// The channel's label.
+        label: Arc<str>,
+        /// The message.
+        message: Outgoing,
     },
     /// A peer publishes a track, or its description changed (same `track`).
     Publish {
@@ -154,6 +174,13 @@ pub enum Event {
         /// Why, in words for the log.
         reason: String,
     },
+    /// A message came over a data channel.
+    Data {
+        /// From whom.
+        peer: PeerId,
+        /// What it says.
+        message: Message,
+    },
     /// First packet of a track came in.
     TrackLive {
         /// The track.
@@ -186,7 +213,8 @@ impl Event {
             Self::Connected { peer, .. }
             | Self::Disconnected { peer }
             | Self::Reconnected { peer }
-            | Self::Failed { peer, .. } => Subject::Peer(*peer),
+            | Self::Failed { peer, .. }
+            | Self::Data { peer, .. } => Subject::Peer(*peer),
             Self::TrackLive { track } | Self::Level { track, .. } | Self::Heard { track, .. } => {
                 Subject::Track(*track)
             }

@@ -125,7 +125,9 @@ impl Director {
             Command::AddPeer { peer, room, credentials } => self.add_peer(peer, room, credentials),
             Command::RestartIce { peer, credentials } => self.restart_ice(peer, credentials),
             // The handshake's business.
-            Command::ExpectFingerprint { peer, .. } => self.peer(peer).map(|_| ()),
+            Command::ExpectFingerprint { peer, .. }
+            | Command::Negotiate { peer, .. }
+            | Command::SendData { peer, .. } => self.peer(peer).map(|_| ()),
             Command::RemovePeer { peer } => self.remove_peer(peer),
             Command::SendDatagram { peer, .. } if self.shard_of(peer)?.is_none() => {
                 Err(Refusal::NoAddress)

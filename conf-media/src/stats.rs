@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::data::DataStats;
+
 /// Why a datagram or packet went no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -62,11 +64,17 @@ pub enum DropReason {
     LinkFullSound,
     /// Nor for a datagram of a peer that lives there.
     HandOverFull,
+    /// A message over a data channel that may lose some, above what its sender may send.
+    DataRate,
+    /// A message for a data channel whose peer does not take what it is sent.
+    DataSlow,
+    /// A message for a peer without such a data channel.
+    DataClosed,
 }
 
 impl DropReason {
     /// All of them, in the order of [`Counters::drops`].
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::Unclassified,
         Self::Stun,
         Self::UnknownUser,
@@ -93,6 +101,9 @@ impl DropReason {
         Self::LinkFull,
         Self::LinkFullSound,
         Self::HandOverFull,
+        Self::DataRate,
+        Self::DataSlow,
+        Self::DataClosed,
     ];
 
     /// Its name as a metric label.
@@ -125,6 +136,9 @@ impl DropReason {
             Self::LinkFull => "link_full",
             Self::LinkFullSound => "link_full_sound",
             Self::HandOverFull => "hand_over_full",
+            Self::DataRate => "data_rate",
+            Self::DataSlow => "data_slow",
+            Self::DataClosed => "data_closed",
         }
     }
 }
@@ -263,6 +277,20 @@ counters! {
     timers_run,
     /// Panics in handshakes that were caught; each ended one peer.
     handshake_panics,
+    /// Messages that came over data channels.
+    data_messages_in,
+    /// Their bytes.
+    data_bytes_in,
+    /// Messages that were sent over data channels.
+    data_messages_out,
+    /// Their bytes.
+    data_bytes_out,
+    /// Data channels that were opened.
+    data_channels_opened,
+    /// Data channels that were closed.
+    data_channels_closed,
+    /// Of these, because the peer did not take what it was sent.
+    data_channels_slow,
     /// Addresses that peers have validated, now.
     paths,
     /// Peers now.
@@ -280,6 +308,27 @@ impl Counters {
     pub fn drop_one(&mut self, reason: DropReason) {
         if let Some(count) = self.drops.get_mut(reason as usize) {
             *count += 1;
+        }
+    }
+
+    /// Adds what the data channels of a peer have done since it was last asked.
+    pub fn add_data(&mut self, data: &DataStats) {
+        self.data_messages_in += data.messages_received;
+        self.data_bytes_in += data.bytes_received;
+        self.data_messages_out += data.messages_sent;
+        self.data_bytes_out += data.bytes_sent;
+        self.data_channels_opened += data.opened;
+        self.data_channels_closed += data.closed;
+        self.data_channels_slow += data.closed_slow;
+        let drops = [
+            (DropReason::DataRate, data.dropped_rate),
+            (DropReason::DataSlow, data.dropped_slow),
+            (DropReason::DataClosed, data.dropped_closed),
+        ];
+        for (reason, dropped) in drops {
+            if let Some(count) = self.drops.get_mut(reason as usize) {
+                *count += dropped;
+            }
         }
     }
 

@@ -86,10 +86,14 @@ async fn route(mut events: mpsc::Receiver<Event>, routes: Arc<Routes>, metrics: 
 }
 
 /// Hands an event on without waiting. Half of the queue is kept for what happens once: how loud
-/// somebody is comes again, that a peer is gone does not.
+/// somebody is comes again, a lossy message may be lost, that a peer is gone may not.
 fn hand_over(queue: &mpsc::Sender<Event>, event: Event, metrics: &Metrics) {
-    let again = matches!(event, Event::Level { .. });
-    let lost = if again && queue.capacity() <= queue.max_capacity() / 2 {
+    let may_be_lost = match &event {
+        Event::Level { .. } => true,
+        Event::Data { message, .. } => !message.reliable,
+        _ => false,
+    };
+    let lost = if may_be_lost && queue.capacity() <= queue.max_capacity() / 2 {
         true
     } else {
         matches!(queue.try_send(event), Err(mpsc::error::TrySendError::Full(_)))
@@ -169,7 +173,8 @@ impl Drop for Line {
 
 /// Levels of 2,000 microphones fit twice.
 const EVENTS: usize = 16_384;
-const EVENTS_OF_A_MEETING: usize = 1_024;
+/// A hundred senders of data packets have 3,200 under way.
+const EVENTS_OF_A_MEETING: usize = 8_192;
 
 #[cfg(test)]
 mod tests {

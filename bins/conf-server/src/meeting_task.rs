@@ -239,7 +239,7 @@ impl Task {
             connection: livekit::ConnectionId(connection),
             identity: claims.identity,
             name: participant.name.reveal().clone(),
-            sid_number: id.as_u64(),
+            sid_number: random::id(),
             grants: claims.grants,
             metadata: claims.metadata,
             attributes: claims.attributes,

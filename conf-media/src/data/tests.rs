@@ -1,9 +1,12 @@
 //! The association against a client of the same library, in memory, on counted time.
 #![allow(clippy::cast_possible_truncation, reason = "small numbers, in tests")]
 
+mod bounds;
+mod lossy;
+
 use std::time::Duration;
 
-use sctp_proto::ClientConfig;
+use sctp_proto::{ClientConfig, Event, StreamEvent};
 
 use super::*;
 use crate::dtls::client::{Random, start};
@@ -64,13 +67,16 @@ impl Browser {
 
     /// Opens a channel as a browser does.
     pub(crate) fn open(&mut self, stream: u16, kind: u8, parameter: u32, label: &str) {
-        let mut message = vec![DCEP_OPEN, kind, 1, 0];
+        let mut message = vec![dcep::OPEN, kind, 1, 0];
         message.extend(parameter.to_be_bytes());
         message.extend((label.len() as u16).to_be_bytes());
         message.extend([0, 0]);
         message.extend(label.as_bytes());
         let mut stream = self.association.open_stream(stream, Ppid::Dcep).unwrap();
         stream.write_with_ppi(&message, Ppid::Dcep).unwrap();
+        let repeat = [Repeat::Always, Repeat::Times(parameter), Repeat::For(parameter)];
+        let (reliability, value) = repeat[usize::from(kind & 0x7F)].parameters();
+        stream.set_reliability_params(kind & 0x80 != 0, reliability, value).unwrap();
     }
 
     pub(crate) fn send(&mut self, stream: u16, bytes: &[u8], ppid: Ppid) {
@@ -108,6 +114,11 @@ impl Browser {
     }
 }
 
+pub(crate) fn outgoing(bytes: &[u8]) -> Outgoing {
+    let bytes = Bytes::copy_from_slice(bytes);
+    Outgoing { binary: true, bytes, credit: Credit::default() }
+}
+
 fn connected(now: Instant) -> (Browser, Association) {
     let (mut browser, mut server) = (Browser::new(), Association::new());
     browser.exchange(now, &mut server);
@@ -122,8 +133,8 @@ fn a_channel_opens_is_acknowledged_and_carries_messages_both_ways() {
     browser.open(0, 0, 0, "_reliable");
     browser.open(2, 0x81, 0, "_lossy");
     let opened = browser.exchange(now, &mut server);
-    let reliable = Channel { label: "_reliable".into(), ordered: true, reliable: true };
-    let lossy = Channel { label: "_lossy".into(), ordered: false, reliable: false };
+    let reliable = Channel { label: "_reliable".into(), ordered: true, repeat: Repeat::Always };
+    let lossy = Channel { label: "_lossy".into(), ordered: false, repeat: Repeat::Times(0) };
     assert_eq!(
         opened,
         [
@@ -139,15 +150,19 @@ fn a_channel_opens_is_acknowledged_and_carries_messages_both_ways() {
     let messages = browser.exchange(now, &mut server);
     let message = |stream, label: &str, binary, bytes: &'static [u8]| Output::Message {
         stream,
-        label: label.into(),
-        binary,
-        bytes: Bytes::from_static(bytes),
+        message: Message {
+            label: label.into(),
+            reliable: stream == 0,
+            binary,
+            bytes: Bytes::from_static(bytes),
+            credit: Credit::default(),
+        },
     };
     assert_eq!(messages.len(), 2);
     assert!(messages.contains(&message(0, "_reliable", false, "grüß dich".as_bytes())));
     assert!(messages.contains(&message(2, "_lossy", true, b"")));
 
-    server.send(0, true, &[7; 5_000]).unwrap();
+    server.send(now, 0, outgoing(&[7; 5_000])).unwrap();
     browser.exchange(now, &mut server);
     assert_eq!(browser.received, [(0, Ppid::Binary, vec![7; 5_000])]);
 }
@@ -160,7 +175,9 @@ fn a_message_of_the_largest_size_passes_and_a_larger_one_ends_the_association() 
     browser.exchange(now, &mut server);
     browser.send(0, &vec![1; MAX_MESSAGE], Ppid::Binary);
     let reported = browser.exchange(now, &mut server);
-    assert!(matches!(&reported[..], [Output::Message { bytes, .. }] if bytes.len() == MAX_MESSAGE));
+    assert!(
+        matches!(&reported[..], [Output::Message { message, .. }] if message.bytes.len() == MAX_MESSAGE)
+    );
 
     browser.send(0, &vec![1; MAX_MESSAGE + 1], Ppid::Binary);
     let mut reported = Vec::new();
@@ -180,20 +197,19 @@ fn a_message_of_the_largest_size_passes_and_a_larger_one_ends_the_association() 
         }
     }
     assert_eq!(reported, [Output::Lost]);
-    assert_eq!(server.send(0, true, b"late"), Err(DataError::NotOpen));
+    assert_eq!(server.send(now, 0, outgoing(b"late")), Err(DataError::NotOpen));
 }
 
 #[test]
-fn our_own_messages_are_bounded_in_size_and_in_number() {
+fn our_own_messages_are_bounded_in_size() {
     let now = start();
     let (mut browser, mut server) = connected(now);
-    assert_eq!(server.send(0, true, b"x"), Err(DataError::NotOpen));
+    assert_eq!(server.send(now, 0, outgoing(b"x")), Err(DataError::NotOpen));
     browser.open(0, 0, 0, "a");
     browser.exchange(now, &mut server);
-    let too_large = DataError::TooLarge { len: MAX_MESSAGE + 1, limit: MAX_MESSAGE };
-    assert_eq!(server.send(0, true, &vec![0; MAX_MESSAGE + 1]), Err(too_large));
-    let full = (0..10).find_map(|_| server.send(0, true, &vec![0; MAX_MESSAGE]).err());
-    assert!(matches!(full, Some(DataError::Full { .. })), "{full:?}");
+    let too_large = DataError::TooLarge { len: MAX_SENT + 1, limit: MAX_SENT };
+    assert_eq!(server.send(now, 0, outgoing(&[0; MAX_SENT + 1])), Err(too_large));
+    assert_eq!(server.stats().dropped_closed, 2);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::command::Fingerprint;
 use crate::data::{self, Association};
-use crate::dtls::{self, Dtls, HANDSHAKE_LIMIT};
+use crate::dtls::{self, Dtls, HANDSHAKE_LIMIT, Wake};
 use crate::srtp::Keys;
 
 /// What a peer's transport is handed.
@@ -27,14 +27,19 @@ pub enum Input<'a> {
     Wake,
     /// The certificate it must show.
     Expect(Fingerprint),
-    /// A message for one of its open data channels.
-    Message {
-        /// The channel.
+    /// A data channel that both sides know without a word.
+    Negotiate {
+        /// Its number.
         stream: u16,
-        /// Not text.
-        binary: bool,
+        /// How it works.
+        channel: data::Channel,
+    },
+    /// A message for its open data channel of that label.
+    Message {
+        /// The channel's label.
+        label: &'a str,
         /// The message.
-        bytes: &'a [u8],
+        message: data::Outgoing,
     },
 }
 
@@ -60,6 +65,9 @@ pub struct Transport {
     outputs: VecDeque<Output>,
     /// Plaintext that came before the certificate could be verified.
     early: Vec<Bytes>,
+    /// For the association, when there is one.
+    wake: Option<Wake>,
+    negotiated: Vec<(u16, data::Channel)>,
 }
 
 enum State {
@@ -88,7 +96,17 @@ impl Transport {
             expected: None,
             outputs: VecDeque::new(),
             early: Vec::new(),
+            wake: None,
+            negotiated: Vec::new(),
         }
+    }
+
+    /// Calls `wake`, from any thread, when [`Input::Wake`] is wanted: what the peer sent over a
+    /// data channel has arrived, and more of it can be read.
+    #[must_use]
+    pub fn waking(mut self, wake: Wake) -> Self {
+        self.wake = Some(wake);
+        self
     }
 
     /// What happened. Failing is not an error of the call: it comes out as [`Output::Failed`].
@@ -97,11 +115,12 @@ impl Transport {
             Input::Datagram(datagram) => self.datagram(now, datagram),
             Input::Wake => {}
             Input::Expect(fingerprint) => self.expect(now, fingerprint),
-            Input::Message { stream, binary, bytes } => {
+            Input::Negotiate { stream, channel } => self.negotiate(stream, channel),
+            Input::Message { label, message } => {
                 if let State::Connected { association: Some(association), .. } = &mut self.state {
-                    // A channel that is closed or too full loses the message, as sending to a
-                    // browser that went away does.
-                    let _ = association.send(stream, binary, bytes);
+                    // Counted there. A channel that is closed or too full loses the message, as
+                    // sending to a browser that went away does.
+                    let _counted = association.send_to(now, label, message);
                 }
             }
         }
@@ -157,6 +176,15 @@ impl Transport {
         own.into_iter().chain(dtls).min()
     }
 
+    /// What its data channels have carried.
+    #[must_use]
+    pub fn data_stats(&self) -> data::DataStats {
+        match &self.state {
+            State::Connected { association: Some(association), .. } => association.stats(),
+            _ => data::DataStats::default(),
+        }
+    }
+
     /// No datagram has come yet.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -196,6 +224,29 @@ impl Transport {
         self.verify(now);
     }
 
+    fn negotiate(&mut self, stream: u16, channel: data::Channel) {
+        match &mut self.state {
+            State::Connected { association: Some(association), .. } => {
+                association.negotiate(stream, channel);
+            }
+            _ if self.negotiated.len() < MAX_NEGOTIATED => self.negotiated.push((stream, channel)),
+            _ => {}
+        }
+    }
+
+    /// From its first packet on a peer has an association.
+    fn associate(&mut self, now: Instant, packet: Bytes) {
+        let State::Connected { association, .. } = &mut self.state else { return };
+        let association = association.get_or_insert_with(|| {
+            let mut association = Association::waking(self.wake.clone());
+            for (stream, channel) in std::mem::take(&mut self.negotiated) {
+                association.negotiate(stream, channel);
+            }
+            Box::new(association)
+        });
+        association.handle(now, packet);
+    }
+
     /// The one place where keys go out.
     fn verify(&mut self, now: Instant) {
         let State::HalfOpen { proven, .. } = &mut self.state else { return };
@@ -205,12 +256,10 @@ impl Transport {
             return self.fail("the peer's certificate is not the signalled one".into());
         }
         self.outputs.push_back(Output::Connected(keys));
-        let mut association = None;
+        self.state = State::Connected { shown, association: None };
         for packet in std::mem::take(&mut self.early) {
-            let association: &mut Box<Association> = association.get_or_insert_default();
-            association.handle(now, packet);
+            self.associate(now, packet);
         }
-        self.state = State::Connected { shown, association };
     }
 
     /// Moves everything between the two machines until neither has anything to say.
@@ -235,10 +284,8 @@ impl Transport {
                 }
                 self.verify(now);
             }
-            dtls::Output::Data(packet) => match &mut self.state {
-                State::Connected { association, .. } => {
-                    association.get_or_insert_default().handle(now, packet);
-                }
+            dtls::Output::Data(packet) => match &self.state {
+                State::Connected { .. } => self.associate(now, packet),
                 State::HalfOpen { .. } if self.early.len() < MAX_EARLY => self.early.push(packet),
                 State::Idle | State::HalfOpen { .. } | State::Over => {}
             },
@@ -306,6 +353,8 @@ impl fmt::Debug for Transport {
 
 /// SCTP packets kept until the fingerprint is there; an association begins with one.
 const MAX_EARLY: usize = 8;
+/// Channels that are agreed on before the association begins.
+const MAX_NEGOTIATED: usize = 8;
 /// Of moving outputs between the machines; a datagram needs two or three.
 const ROUNDS: usize = 64;
 

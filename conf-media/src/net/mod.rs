@@ -169,7 +169,9 @@ impl Media {
         if let Some(job) = worker::Job::of(&command) {
             self.inner.workers.send(job); // first, so that the peer's first datagram finds it
         }
-        self.inner.route.send(command);
+        if !matches!(command, Command::Negotiate { .. } | Command::SendData { .. }) {
+            self.inner.route.send(command);
+        }
     }
 
     /// How many media threads run.
@@ -194,7 +196,8 @@ impl Media {
     #[must_use]
     pub fn counters(&self) -> Counters {
         let mut counters = Counters::default();
-        self.inner.mirrors.iter().for_each(|mirror| counters.add(&mirror.load()));
+        let mirrors = self.inner.mirrors.iter().chain(self.inner.workers.mirrors());
+        mirrors.for_each(|mirror| counters.add(&mirror.load()));
         counters.handshake_panics = self.inner.acceptor.panics().count();
         counters
     }

@@ -17,8 +17,10 @@ use super::control::{Input, Output, Transport};
 use super::route::Route;
 use super::{Events, NetError, batch, place};
 use crate::command::{Command, Event, Fingerprint, PeerId};
+use crate::data::{self, Channel, Closing, DataStats, Outgoing};
 use crate::director::{Report, ShardIndex};
 use crate::dtls::{Acceptor, Wake};
+use crate::stats::{Counters, Mirror};
 
 /// What a worker is asked to do.
 #[derive(Debug)]
@@ -27,6 +29,9 @@ pub(super) enum Job {
     Expect(PeerId, Fingerprint),
     Remove(PeerId),
     Datagram(PeerId, Bytes),
+    Negotiate(PeerId, u16, Channel),
+    /// Only what its senders may have under way waits here.
+    Data(PeerId, Arc<str>, Outgoing),
     /// The peer's handshake, on a thread of its own, has something new.
     Wake(PeerId),
     /// A shard has something for the director: no media thread waits for its lock.
@@ -43,6 +48,12 @@ impl Job {
                 Some(Self::Expect(*peer, *fingerprint))
             }
             Command::RemovePeer { peer } => Some(Self::Remove(*peer)),
+            Command::Negotiate { peer, stream, channel } => {
+                Some(Self::Negotiate(*peer, *stream, channel.clone()))
+            }
+            Command::SendData { peer, label, message } => {
+                Some(Self::Data(*peer, label.clone(), message.clone()))
+            }
             _ => None,
         }
     }
@@ -53,6 +64,8 @@ impl Job {
             | Self::Expect(peer, _)
             | Self::Remove(peer)
             | Self::Datagram(peer, _)
+            | Self::Negotiate(peer, ..)
+            | Self::Data(peer, ..)
             | Self::Wake(peer)
             | Self::Report(_, Report::Claimed { peer }) => Some(*peer),
             Self::Stop => None,
@@ -70,6 +83,7 @@ struct Queue {
     jobs: Sender<Job>,
     /// Datagrams that wait: what a peer sends must not pile up.
     waiting: Arc<AtomicUsize>,
+    mirror: Arc<Mirror>,
 }
 
 impl Pool {
@@ -82,7 +96,7 @@ impl Pool {
         let mut queues = Vec::new();
         for number in 0..WORKERS {
             let (jobs, receiver) = mpsc::channel();
-            let waiting = Arc::new(AtomicUsize::new(0));
+            let (waiting, mirror) = (Arc::new(AtomicUsize::new(0)), Arc::<Mirror>::default());
             let worker = Worker {
                 acceptor: acceptor.clone(),
                 jobs: jobs.clone(),
@@ -92,6 +106,8 @@ impl Pool {
                 peers: HashMap::new(),
                 timers: BTreeSet::new(),
                 half_open: 0,
+                counters: Counters::default(),
+                mirror: mirror.clone(),
             };
             let name = format!("conf-dtls-{number}");
             let thread = Builder::new()
@@ -99,7 +115,7 @@ impl Pool {
                 .spawn(move || worker.run(&receiver))
                 .map_err(|cause| NetError::Thread { name, cause })?;
             threads.push(thread);
-            queues.push(Queue { jobs, waiting });
+            queues.push(Queue { jobs, waiting, mirror });
         }
         Ok(Self { queues: queues.into() })
     }
@@ -117,6 +133,11 @@ impl Pool {
         {
             queue.waiting.fetch_sub(1, Ordering::Relaxed);
         }
+    }
+
+    /// What the workers have counted.
+    pub(super) fn mirrors(&self) -> impl Iterator<Item = &Arc<Mirror>> {
+        self.queues.iter().map(|queue| &queue.mirror)
     }
 
     pub(super) fn stop(&self) {
@@ -142,6 +163,9 @@ struct Worker {
     peers: HashMap<PeerId, Peer>,
     timers: BTreeSet<(Instant, PeerId)>,
     half_open: usize,
+    counters: Counters,
+    /// A copy of `counters` for others.
+    mirror: Arc<Mirror>,
 }
 
 struct Peer {
@@ -178,7 +202,8 @@ impl Worker {
     fn job(&mut self, now: Instant, job: Job) {
         match job {
             Job::Add(peer) => {
-                let transport = Transport::new(self.acceptor.accept(self.wake(peer)));
+                let wake = self.wake(peer);
+                let transport = Transport::new(self.acceptor.accept(wake.clone())).waking(wake);
                 self.peers.entry(peer).or_insert(Peer { transport, timer: None });
             }
             Job::Wake(peer) => self.drive(peer, |transport| transport.handle(now, Input::Wake)),
@@ -195,6 +220,12 @@ impl Worker {
                 }
                 self.drive(peer, |transport| transport.handle(now, Input::Datagram(&bytes)));
             }
+            Job::Negotiate(peer, stream, channel) => self.drive(peer, |transport| {
+                transport.handle(now, Input::Negotiate { stream, channel });
+            }),
+            Job::Data(peer, label, message) => self.drive(peer, |transport| {
+                transport.handle(now, Input::Message { label: &label, message });
+            }),
             Job::Report(from, report) => self.route.report(from, report),
             Job::Stop => {}
         }
@@ -215,6 +246,7 @@ impl Worker {
     fn drive(&mut self, id: PeerId, work: impl FnOnce(&mut Transport)) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let was_half_open = peer.transport.is_half_open();
+        let data = peer.transport.data_stats();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             work(&mut peer.transport);
             std::iter::from_fn(|| peer.transport.poll()).collect::<Vec<_>>()
@@ -229,6 +261,11 @@ impl Worker {
         };
         let half_open = peer.transport.is_half_open();
         self.half_open = self.half_open + usize::from(half_open) - usize::from(was_half_open);
+        let data = peer.transport.data_stats().since(&data);
+        if data != DataStats::default() {
+            self.counters.add_data(&data);
+            self.mirror.store(&self.counters);
+        }
         let timer = peer.transport.timeout();
         if timer != peer.timer {
             if let Some(old) = peer.timer {
@@ -254,7 +291,13 @@ impl Worker {
                 tracing::debug!(reason, "a peer failed");
                 (self.events)(Event::Failed { peer, reason });
             }
-            // Channels are accepted; nobody asks for their messages yet.
+            Output::Data(data::Output::Message { message, .. }) => {
+                (self.events)(Event::Data { peer, message });
+            }
+            Output::Data(data::Output::Closed { why: Closing::TooSlow, .. }) => {
+                tracing::debug!("a data channel was closed: its peer takes too little");
+            }
+            // Counted; nobody asks which channels there are.
             Output::Data(_) => {}
         }
     }

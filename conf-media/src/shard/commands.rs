@@ -24,7 +24,9 @@ impl Shard {
             }
             Command::RestartIce { peer, credentials } => self.restart_ice(peer, credentials),
             // The handshake's business; the keys come only if it was satisfied.
-            Command::ExpectFingerprint { peer, .. } => self.peer_key(peer).map(|_| ()),
+            Command::ExpectFingerprint { peer, .. }
+            | Command::Negotiate { peer, .. }
+            | Command::SendData { peer, .. } => self.peer_key(peer).map(|_| ()),
             Command::RemovePeer { peer } => self.remove_peer(now, peer),
             Command::SetKeys { peer, keys } => self.set_keys(now, peer, &keys),
             Command::SendDatagram { peer, datagram } => self.send_datagram(peer, &datagram),

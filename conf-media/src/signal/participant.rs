@@ -28,6 +28,8 @@ pub(super) struct Participant {
     pub(super) transport: Transport,
     pub(super) wishes: Wishes,
     pub(super) speaker: Speaker,
+    /// The sequence number of its last packet over the reliable data channel.
+    pub(super) data_sequence: u32,
 }
 
 /// How it came in.
@@ -195,6 +197,7 @@ impl Participant {
             transport,
             wishes: Wishes::default(),
             speaker: Speaker::default(),
+            data_sequence: 0,
         }
     }
 

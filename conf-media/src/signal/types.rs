@@ -172,7 +172,8 @@ pub struct Join {
     pub identity: Identity,
     /// The name that others see.
     pub name: String,
-    /// The number behind `PA_`; the participant's id in our own meetings, random otherwise.
+    /// The number behind `PA_`, random: another one each time that somebody joins, because clients
+    /// remember the last data packet of a sid, and who joins anew begins to count anew.
     pub sid_number: u64,
     /// What it may do.
     pub grants: Grants,
@@ -355,6 +356,15 @@ pub enum Refusal {
     /// A WHIP or WHEP session that is not there (any more).
     #[error("there is no such session")]
     UnknownSession,
+    /// A message over a data channel that no client of this protocol opens.
+    #[error("only packets over _reliable and _lossy are forwarded")]
+    UnknownChannel,
+    /// It may not send data packets, or not of this kind.
+    #[error("the participant may not send this data packet")]
+    DataNotAllowed,
+    /// A data packet that is not forwarded.
+    #[error(transparent)]
+    DataPacket(super::livekit::packet::PacketError),
     /// A client wants to resume a session that is not there (any more); it was told to join anew.
     #[error("there is no session to resume")]
     NothingToResume,

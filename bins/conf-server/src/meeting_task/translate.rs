@@ -122,6 +122,9 @@ pub(crate) fn word(refusal: &livekit::Refusal) -> &'static str {
         Refusal::NothingReceived => "whep_nothing_received",
         Refusal::TooManyPlayers { .. } => "whep_too_many_players",
         Refusal::UnknownSession => "whip_session_unknown",
+        Refusal::UnknownChannel => "data_unknown_channel",
+        Refusal::DataNotAllowed => "data_not_allowed",
+        Refusal::DataPacket(_) => "data_malformed",
         Refusal::NothingToResume => "signal_nothing_to_resume",
         _ => "signal_other",
     }

@@ -184,7 +184,9 @@ fn a_data_channel_opens_inside_the_connection_even_if_its_first_packet_was_early
             panic!("{:?}", pair.reported)
         };
         assert!(matches!(open, data::Output::Opened { stream: 0, .. }));
-        assert!(matches!(message, data::Output::Message { bytes, .. } if &bytes[..] == b"hello"));
+        assert!(
+            matches!(message, data::Output::Message { message, .. } if &message.bytes[..] == b"hello")
+        );
     }
 }
 

@@ -21,6 +21,8 @@ fn worker() -> (Worker, Receiver<Order>, Receiver<Event>) {
         peers: HashMap::new(),
         timers: BTreeSet::new(),
         half_open: 0,
+        counters: Counters::default(),
+        mirror: Arc::default(),
     };
     (worker, orders, events)
 }

@@ -47,6 +47,7 @@ impl Signal {
                 self.heard(*track, *heard);
                 self.stream_state(*track, *heard);
             }
+            Event::Data { peer, message } => self.data(*peer, message)?,
             Event::TrackLive { .. } => {}
         }
         Ok(())

@@ -11,15 +11,17 @@
 //!
 //! This file dispatches; [`join`] admits, [`resume`] lets a cut session live, [`negotiate`] answers
 //! offers, [`publish`] and [`subscribe`] hold what is sent and received, [`media`] reads the
-//! engine's reports, [`info`] describes people and tracks. Written from the published protobufs
+//! engine's reports, [`data`] forwards data packets, [`info`] describes people and tracks. Written from the published protobufs
 //! and the observed behaviour of the client SDKs.
 
+mod data;
 pub(super) mod info;
 mod join;
 mod join_request;
 pub(super) mod leave;
 mod media;
 mod negotiate;
+pub mod packet;
 mod publish;
 pub(super) mod resume;
 mod speakers;

@@ -55,8 +55,13 @@ impl Signal {
     }
 
     fn welcome_back(&mut self, now: Now, peer: PeerId) {
-        let reconnect =
-            proto::ReconnectResponse { server_info: Some(info::server()), ..Default::default() };
+        let known = self.participants.get(&peer);
+        let reconnect = proto::ReconnectResponse {
+            server_info: Some(info::server()),
+            // What came later it sends again; what is sent to it SCTP repeats by itself.
+            last_message_seq: known.map_or(0, |participant| participant.data_sequence),
+            ..Default::default()
+        };
         self.send(peer, Response::Reconnect(reconnect));
         let mut participants = self.visible_to(peer);
         participants.extend(self.participants.get(&peer).map(info::participant));

@@ -20,7 +20,7 @@ async function foreignPage(port: number) {
 }
 
 /** Two people in the open room, each on a page of another origin with the client library only. */
-async function twoEmbedders(server: Server, browser: Browser, options: object) {
+async function twoEmbedders(server: Server, browser: Browser, options: object, rights: Record<string, object> = {}) {
   const http = await foreignPage(server.port + 300)
   const enter = async (identity: string) => {
     const page = await browser.newPage() // in a context of its own
@@ -29,7 +29,7 @@ async function twoEmbedders(server: Server, browser: Browser, options: object) {
       const page = window as any
       page.room = new page.LivekitClient.Room(options)
       await page.room.connect(url, jwt)
-    }, [server.url.replace('http', 'ws'), token(identity, server.code), options] as const)
+    }, [server.url.replace('http', 'ws'), token(identity, server.code, { video: { roomJoin: true, room: server.code, ...rights[identity] } }), options] as const)
     return page
   }
   const [one, two] = [await enter('one'), await enter('two')]
@@ -111,3 +111,65 @@ for (const codec of ['vp8', 'vp9', 'h264', 'av1']) {
     await close()
   })
 }
+
+test('messages, text streams, files and calls go from page to page in the name of their sender', async ({ server, withTone }) => {
+  const { one, two, close } = await twoEmbedders(server, await withTone(440), {})
+  await two.evaluate(() => {
+    const page = window as any
+    page.heard = []
+    page.room.on('dataReceived', (bytes: Uint8Array, from: any, kind: number, topic: string) => {
+      page.heard.push([new TextDecoder().decode(bytes), from?.identity, kind, topic])
+    })
+    page.room.registerTextStreamHandler('lk.chat', async (reader: any, from: any) => {
+      page.heard.push([await reader.readAll(), from.identity, 'text', reader.info.topic])
+    })
+    page.room.registerByteStreamHandler('file', async (reader: any, from: any) => {
+      const chunks = await reader.readAll()
+      const length = chunks.reduce((sum: number, chunk: Uint8Array) => sum + chunk.length, 0)
+      page.heard.push([length, from.identity, 'bytes', reader.info.name])
+    })
+    page.room.registerRpcMethod('greet', async (call: any) => `${call.payload}, ${call.callerIdentity}`)
+  })
+  const answer = await one.evaluate(async () => {
+    const local = (window as any).room.localParticipant
+    const bytes = (text: string) => new TextEncoder().encode(text)
+    await local.publishData(bytes('certain'), { reliable: true, topic: 'a' })
+    await local.publishData(bytes('perhaps'), { reliable: false, topic: 'b', destinationIdentities: ['two'] })
+    await local.publishData(bytes('for nobody'), { reliable: true, destinationIdentities: ['three'] })
+    await local.sendText('grüß dich', { topic: 'lk.chat' })
+    await local.sendFile(new File([new Uint8Array(3_000_000)], 'large.bin'), { topic: 'file' })
+    return local.performRpc({ destinationIdentity: 'two', method: 'greet', payload: 'hello' })
+  })
+  expect(answer).toBe('hello, one')
+  const heard = () => two.evaluate(() => (window as any).heard)
+  await expect.poll(async () => (await heard()).length, { timeout: 30_000 }).toBe(4)
+  expect(await heard()).toEqual(
+    expect.arrayContaining([
+      ['certain', 'one', 0, 'a'],
+      ['perhaps', 'one', 1, 'b'],
+      ['grüß dich', 'one', 'text', 'lk.chat'],
+      [3_000_000, 'one', 'bytes', 'large.bin']
+    ])
+  )
+  await close()
+})
+
+test('whoever may not send data is not heard, and hears the others', async ({ server, withTone }) => {
+  const { one, two, close } = await twoEmbedders(server, await withTone(440), {}, { one: { canPublishData: false } })
+  for (const page of [one, two]) {
+    await page.evaluate(() => {
+      const page = window as any
+      page.heard = []
+      page.room.on('dataReceived', (bytes: Uint8Array) => page.heard.push(new TextDecoder().decode(bytes)))
+    })
+  }
+  for (const page of [one, two]) {
+    await page.evaluate(async () => {
+      const local = (window as any).room.localParticipant
+      await local.publishData(new TextEncoder().encode(`from ${local.identity}`), { reliable: true })
+    })
+  }
+  await expect.poll(() => one.evaluate(() => (window as any).heard)).toEqual(['from two'])
+  expect(await two.evaluate(() => (window as any).heard)).toEqual([])
+  await close()
+})

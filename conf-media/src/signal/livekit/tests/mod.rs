@@ -1,5 +1,6 @@
 //! Dialogues in memory: clients with genuine offers, one meeting, simulated time.
 
+mod data;
 mod dialogue;
 mod join;
 mod refusals;
