@@ -6,6 +6,7 @@ mod media;
 mod mutate;
 mod oracle;
 mod quiet;
+mod sctp;
 mod shape;
 mod shard;
 mod signalling;
@@ -42,7 +43,7 @@ pub const TARGETS: &[Target] = &[
     target("stun", media::stun, media::stun_seeds),
     target("dtls", media::dtls, media::dtls_seeds),
     target("gate", media::gate, media::dtls_seeds),
-    target("sctp", media::sctp, media::sctp_seeds),
+    target("sctp", sctp::run, sctp::seeds),
     Target { keeps: false, ..target("shard", shard::run, shard::seeds) },
     oracle("oracle_rtp", oracle::rtp, media::rtp_seeds),
     oracle("oracle_rtcp", oracle::rtcp, media::rtcp_seeds),
@@ -50,6 +51,7 @@ pub const TARGETS: &[Target] = &[
     Target { has_fixtures: true, ..target("sdp", signalling::sdp, signalling::sdp_seeds) },
     target("signal", signalling::signal, signalling::signal_seeds),
     target("whip", whip::run, whip::seeds),
+    target("data_packet", signalling::data_packet, signalling::data_packet_seeds),
     target("join_request", signalling::join_request, signalling::join_request_seeds),
     target("token", signalling::token, signalling::token_seeds),
     Target { has_fixtures: true, ..target("wire", signalling::wire, signalling::wire_seeds) },

@@ -9,7 +9,7 @@ use conf_media::dtls::{Certificate, Dtls, hello};
 use conf_media::rtcp::{Packet, write};
 use conf_media::rtp::{self, Header};
 use conf_media::srtp::{Keys, Opener, Profile, Sealer};
-use conf_media::{data, rtcp as rtcp_, stun as stun_};
+use conf_media::{rtcp as rtcp_, stun as stun_};
 
 use crate::{Shape, start};
 
@@ -274,36 +274,6 @@ pub(crate) fn dtls_seeds() -> Vec<Vec<u8>> {
             _ => {}
         }
     }
-}
-
-pub(crate) fn sctp(input: &[u8]) -> Shape {
-    let mut shape = Shape::NOTHING;
-    let mut association = data::Association::new();
-    let (first, second) = input.split_at(input.len() / 2);
-    for packet in [input, first, second] {
-        association.handle(start(), bytes::Bytes::copy_from_slice(packet));
-        let mut out = 0;
-        while association.poll(start()).is_some() {
-            out += 1;
-        }
-        shape = shape.and(vec![(); out]);
-    }
-    shape
-}
-
-/// The packet that opens an association.
-pub(crate) fn sctp_seeds() -> Vec<Vec<u8>> {
-    let mut endpoint = sctp_proto::Endpoint::new(Arc::default(), None);
-    let peer = ([127, 0, 0, 1], 5000).into();
-    let opened = endpoint.connect(sctp_proto::ClientConfig::new(), peer);
-    let (_, mut association) = opened.expect("a fresh endpoint connects");
-    let mut seeds = Vec::new();
-    while let Some(transmit) = association.poll_transmit(start()) {
-        if let sctp_proto::Payload::RawEncode(packets) = transmit.payload {
-            seeds.extend(packets.iter().map(|packet| packet.to_vec()));
-        }
-    }
-    seeds
 }
 
 /// A packet with its header, as its sender writes it.

@@ -6,6 +6,7 @@ use conf_media::command::{Fingerprint, PeerId};
 use conf_media::ice::Credentials;
 use conf_media::sdp::Offer;
 use conf_media::sdp::answer::{Local, Use, write};
+use conf_media::signal::livekit::packet::{Packet, Stamp};
 use conf_media::signal::livekit::token::{Claims, Grants, Issuer, verify};
 use conf_media::signal::livekit::{
     ConnectionId, Identity, Input, Join, Signal, SignalConfig, parse_join_request,
@@ -108,6 +109,66 @@ pub(crate) fn signal_seeds() -> Vec<Vec<u8>> {
         Message::Leave(proto::LeaveRequest::default()),
     ]
     .map(|message| proto::SignalRequest { message: Some(message) }.encode_to_vec())
+    .to_vec()
+}
+
+/// Whatever a client writes on a packet, it leaves with the sender's name, for the same receivers.
+pub(crate) fn data_packet(input: &[u8]) -> Shape {
+    let packet = match Packet::read(input) {
+        Ok(packet) => packet,
+        Err(error) => return Shape::of(error),
+    };
+    let stamp = Stamp { identity: "ada", sid: "PA_1", lossy: input.len().is_multiple_of(2) };
+    let stamped = packet.stamped(&stamp);
+    assert!(stamped.len() <= input.len() * 8 + 64, "no longer than the names in it");
+    let again = Packet::read(&stamped).expect("what was stamped is well-formed");
+    assert_eq!((again.content, again.sequence), (packet.content, packet.sequence));
+    assert_eq!(again.destinations, packet.destinations);
+    if let Ok(read) = proto::DataPacket::decode(&stamped[..]) {
+        assert_eq!((&*read.participant_identity, &*read.participant_sid), ("ada", "PA_1"));
+        #[expect(deprecated, reason = "clients still read it")]
+        if let Some(proto::data_packet::Value::User(user)) = read.value {
+            assert_eq!((&*user.participant_identity, &*user.participant_sid), ("ada", "PA_1"));
+        }
+    }
+    Shape::of(packet.content).and(packet.destinations.len().min(3)).and(packet.sequence != 0)
+}
+
+pub(crate) fn data_packet_seeds() -> Vec<Vec<u8>> {
+    use proto::data_packet::Value;
+    let user = proto::UserPacket {
+        payload: b"hello".to_vec(),
+        topic: Some("topic".into()),
+        ..Default::default()
+    };
+    let header = proto::data_stream::Header {
+        stream_id: "s".into(),
+        topic: "lk.chat".into(),
+        ..Default::default()
+    };
+    let chunk = proto::data_stream::Chunk {
+        stream_id: "s".into(),
+        content: b"x".to_vec(),
+        ..Default::default()
+    };
+    let call = proto::RpcRequest { id: "1".into(), method: "greet".into(), ..Default::default() };
+    let sealed = proto::EncryptedPacket { iv: vec![1; 12], ..Default::default() };
+    [
+        Value::User(user),
+        Value::StreamHeader(header),
+        Value::StreamChunk(chunk),
+        Value::RpcRequest(call),
+        Value::EncryptedPacket(sealed),
+        Value::Transcription(proto::Transcription::default()),
+    ]
+    .map(|value| proto::DataPacket {
+        participant_identity: "eve".into(),
+        destination_identities: vec!["bob".into()],
+        sequence: 3,
+        value: Some(value),
+        ..Default::default()
+    })
+    .map(|packet| packet.encode_to_vec())
     .to_vec()
 }
 
