@@ -7,6 +7,7 @@
 mod browser;
 mod fleet;
 mod piece;
+pub mod scalable;
 mod tracks;
 
 use std::net::SocketAddr;

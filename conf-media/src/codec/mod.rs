@@ -6,6 +6,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 pub mod av1;
+pub mod dependency;
 pub mod h264;
 pub mod opus;
 pub mod vp8;
