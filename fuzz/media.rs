@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use conf_media::codec::Codec;
+use conf_media::codec::numbers::Rewriter;
 use conf_media::dtls::dimpl::Server;
 use conf_media::dtls::gate::{Gate, MAX_DATAGRAM};
 use conf_media::dtls::{Certificate, Dtls, hello};
@@ -51,9 +52,13 @@ pub(crate) fn codec(input: &[u8]) -> Shape {
         Codec::Av1 { profile: 0 },
     ];
     for codec in codecs {
-        let (descriptor, payload) = input.split_at(input.len().min(3));
-        shape =
-            shape.and(codec.describe(input, None)).and(codec.describe(payload, Some(descriptor)));
+        let picture = codec.describe(input);
+        shape = shape.and(picture);
+        if let Some(descriptor) = picture.numbers {
+            let mut payload = input.to_vec();
+            assert!(Rewriter::new().rewrite(&descriptor, &mut payload));
+            assert_eq!(codec.describe(&payload), picture);
+        }
     }
     shape
 }

@@ -62,7 +62,7 @@ pub(super) fn cases() -> Vec<Case> {
             let packet = packet(&EXTENSIONS);
             let view = rtp::parse(&packet).expect("valid");
             move || {
-                black_box(Codec::Vp8.describe(black_box(view.payload(&packet)), None));
+                black_box(Codec::Vp8.describe(black_box(view.payload(&packet))));
             }
         }),
         write("write/plain", &[]),

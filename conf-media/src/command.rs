@@ -135,6 +135,22 @@ pub enum Command {
         /// Allowed or not.
         padding: bool,
     },
+    /// Nothing above this is sent to a peer, whatever its network takes.
+    Limit {
+        /// The subscriber.
+        peer: PeerId,
+        /// Without headers below RTP; `None` takes the limit away.
+        bits_per_second: Option<u64>,
+    },
+    /// How the subscriber shows a track: what it needs of it, and how much it counts.
+    Prefer {
+        /// The track.
+        track: TrackId,
+        /// The subscriber.
+        peer: PeerId,
+        /// Size, frame rate, priority.
+        preference: Preference,
+    },
     /// The subscriber shows the track or hides it (a hidden one is not sent).
     Pause {
         /// The track.
@@ -144,6 +160,19 @@ pub enum Command {
         /// Hidden or not.
         paused: bool,
     },
+}
+
+/// How a subscriber shows a track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preference {
+    /// Width and height in pixels of the screen; `None`: as large as it comes.
+    pub size: Option<(u16, u16)>,
+    /// Index of the highest encoding that is wanted; `None`: any.
+    pub encoding: Option<u8>,
+    /// Pictures per second that are enough; `None`: all.
+    pub frame_rate: Option<u8>,
+    /// 1 is served first, then 2 and so on; 0 where nothing was said.
+    pub priority: u8,
 }
 
 /// What the media engine reports. Nothing here names a person or an address.
@@ -195,6 +224,15 @@ pub enum Event {
         /// Speaking (with a hold of some hundred milliseconds) or not.
         speaking: bool,
     },
+    /// The subscriber's network does not take a track at all, or does again.
+    Starved {
+        /// The video track.
+        track: TrackId,
+        /// The subscriber.
+        peer: PeerId,
+        /// Paused or not.
+        starved: bool,
+    },
     /// A microphone entered or left the loudest of its room: only those are forwarded. Sent only
     /// where a room has more microphones than are forwarded.
     Heard {
@@ -214,7 +252,8 @@ impl Event {
             | Self::Disconnected { peer }
             | Self::Reconnected { peer }
             | Self::Failed { peer, .. }
-            | Self::Data { peer, .. } => Subject::Peer(*peer),
+            | Self::Data { peer, .. }
+            | Self::Starved { peer, .. } => Subject::Peer(*peer),
             Self::TrackLive { track } | Self::Level { track, .. } | Self::Heard { track, .. } => {
                 Subject::Track(*track)
             }
@@ -253,6 +292,10 @@ pub struct Publication {
     pub codecs: Vec<Payload>,
     /// Header-extension ids of this section.
     pub extensions: Extensions,
+    /// It shows a screen: its pictures are to stay sharp, their rate may fall.
+    pub screen: bool,
+    /// Width and height of the encodings in pixels, lowest first; empty where they are not said.
+    pub sizes: Vec<(u16, u16)>,
 }
 
 /// One size of a published track.

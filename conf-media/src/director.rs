@@ -134,13 +134,15 @@ impl Director {
             }
             Command::SetKeys { peer, .. }
             | Command::SetPadding { peer, .. }
+            | Command::Limit { peer, .. }
             | Command::SendDatagram { peer, .. } => self.for_peer(peer, command),
             Command::Publish { track, peer, publication } => self.publish(track, peer, publication),
             Command::Unpublish { track }
             | Command::Mute { track, .. }
             | Command::Subscribe { track, .. }
             | Command::Unsubscribe { track, .. }
-            | Command::Pause { track, .. } => self.of_track(track, command),
+            | Command::Pause { track, .. }
+            | Command::Prefer { track, .. } => self.of_track(track, command),
         }
     }
 

@@ -84,6 +84,7 @@
 //! channel of a peer takes ten KiB, and as much again until its handshake is done. Every map that a remote can make grow has a cap; what
 //! is refused or dropped is counted by its reason ([`stats`]).
 
+pub mod allocate;
 pub mod codec;
 pub mod command;
 pub mod data;

@@ -1,6 +1,7 @@
 //! One remote transport: its path, its keys, the sources it sends and the edges it receives.
 
 mod allowance;
+mod downlink;
 mod sources;
 mod transport;
 
@@ -20,6 +21,7 @@ use crate::srtp::{Keys, Opener, Sealer, SrtpError};
 use crate::track::Track;
 
 pub(crate) use allowance::Allowance;
+pub(crate) use downlink::{AGAIN, Downlink};
 pub(crate) use sources::{Binding, Role, Sources, by_extensions, only_encoding};
 pub(crate) use transport::Transport;
 
@@ -34,6 +36,8 @@ pub(crate) struct Peer {
     pub(crate) published: Vec<Key<Track>>,
     pub(crate) received: Vec<Key<Edge>>,
     pub(crate) upstream: Upstream,
+    /// What its network takes, and what is made of that.
+    pub(crate) downlink: Downlink,
     /// Lost packets that it asks for.
     pub(crate) nacks: Allowance,
     /// Its place in the timing wheel.
@@ -128,6 +132,7 @@ impl Peer {
                 report_at: None,
                 reported_at: None,
             },
+            downlink: Downlink::default(),
             nacks: Allowance::default(),
             timer: Timer::NONE,
             slot: Destination::NO_SLOT,

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::command::{
-    Command, Fingerprint, Kind, PeerId, Publication, RoomId, Subscription, TrackId,
+    Command, Fingerprint, Kind, PeerId, Preference, Publication, RoomId, Subscription, TrackId,
 };
 use crate::ice::Credentials;
 
@@ -20,6 +20,7 @@ pub struct Room {
     edges: BTreeMap<(TrackId, PeerId), Edge>,
     commands: VecDeque<Command>,
     revision: u64,
+    audience: u64,
 }
 
 #[derive(Debug)]
@@ -33,6 +34,7 @@ struct Track {
 struct Edge {
     subscription: Subscription,
     paused: bool,
+    preference: Preference,
 }
 
 /// Why a wish was refused. Nothing changed.
@@ -73,6 +75,7 @@ impl Room {
             edges: BTreeMap::new(),
             commands: VecDeque::new(),
             revision: 0,
+            audience: 0,
         }
     }
 
@@ -127,7 +130,7 @@ impl Room {
         let before = tracks.len();
         tracks.retain(|_, track| track.peer != peer);
         self.revision += u64::from(tracks.len() < before);
-        self.commands.push_back(Command::RemovePeer { peer });
+        self.change_audience(Command::RemovePeer { peer });
     }
 
     /// A peer publishes a track, or its description changed.
@@ -155,7 +158,7 @@ impl Room {
             }
         }
         self.revision += 1;
-        self.commands.push_back(Command::Publish { track, peer, publication });
+        self.change_audience(Command::Publish { track, peer, publication });
         Ok(())
     }
 
@@ -164,7 +167,7 @@ impl Room {
         if self.tracks.remove(&track).is_some() {
             self.edges.retain(|(known, _), _| *known != track);
             self.revision += 1;
-            self.commands.push_back(Command::Unpublish { track });
+            self.change_audience(Command::Unpublish { track });
         }
     }
 
@@ -197,22 +200,27 @@ impl Room {
         if publisher == peer {
             return Err(RoomError::OwnTrack);
         }
-        let paused = match self.edges.get_mut(&(track, peer)) {
+        let (paused, preference) = match self.edges.get_mut(&(track, peer)) {
             Some(edge) if edge.subscription == subscription => return Ok(()),
             Some(edge) => {
                 edge.subscription = subscription.clone();
-                edge.paused
+                (edge.paused, edge.preference)
             }
             None => {
-                let edge = Edge { subscription: subscription.clone(), paused: false };
+                let preference = Preference::default();
+                let subscription = subscription.clone();
+                let edge = Edge { subscription, paused: false, preference };
                 self.edges.insert((track, peer), edge);
-                false
+                (false, preference)
             }
         };
-        self.commands.push_back(Command::Subscribe { track, peer, subscription });
+        self.change_audience(Command::Subscribe { track, peer, subscription });
+        // The engine may have made a new edge of it, which knows nothing of these.
+        if preference != Preference::default() {
+            self.change_audience(Command::Prefer { track, peer, preference });
+        }
         if paused {
-            // The engine may have made a new edge of it, and those are not paused.
-            self.commands.push_back(Command::Pause { track, peer, paused });
+            self.change_audience(Command::Pause { track, peer, paused });
         }
         Ok(())
     }
@@ -220,7 +228,7 @@ impl Room {
     /// The track is no longer forwarded to the peer.
     pub fn unsubscribe(&mut self, track: TrackId, peer: PeerId) {
         if self.edges.remove(&(track, peer)).is_some() {
-            self.commands.push_back(Command::Unsubscribe { track, peer });
+            self.change_audience(Command::Unsubscribe { track, peer });
         }
     }
 
@@ -230,7 +238,17 @@ impl Room {
             && edge.paused != paused
         {
             edge.paused = paused;
-            self.commands.push_back(Command::Pause { track, peer, paused });
+            self.change_audience(Command::Pause { track, peer, paused });
+        }
+    }
+
+    /// How the peer shows the track. Of no effect without a subscription.
+    pub fn prefer(&mut self, track: TrackId, peer: PeerId, preference: Preference) {
+        if let Some(edge) = self.edges.get_mut(&(track, peer))
+            && edge.preference != preference
+        {
+            edge.preference = preference;
+            self.change_audience(Command::Prefer { track, peer, preference });
         }
     }
 
@@ -238,6 +256,12 @@ impl Room {
     #[must_use]
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Grows with every change of what is published, or of who receives it and how.
+    #[must_use]
+    pub fn audience(&self) -> u64 {
+        self.audience
     }
 
     /// What is published, and by whom.
@@ -251,10 +275,22 @@ impl Room {
         self.tracks.get(&track).map(|track| &track.publication)
     }
 
+    /// Who receives a track, whether it is hidden there, and how it is shown.
+    pub fn subscribers(&self, track: TrackId) -> impl Iterator<Item = (PeerId, bool, Preference)> {
+        let from = (track, PeerId(u64::MIN));
+        let edges = self.edges.range(from..=(track, PeerId(u64::MAX)));
+        edges.map(|((_, peer), edge)| (*peer, edge.paused, edge.preference))
+    }
+
     /// To what a peer is subscribed.
     pub fn subscriptions(&self, peer: PeerId) -> impl Iterator<Item = TrackId> {
         let edges = self.edges.keys();
         edges.filter(move |(_, subscriber)| *subscriber == peer).map(|(track, _)| *track)
+    }
+
+    fn change_audience(&mut self, command: Command) {
+        self.audience += 1;
+        self.commands.push_back(command);
     }
 
     fn known(&self, peer: PeerId) -> Result<(), RoomError> {
@@ -283,6 +319,8 @@ mod tests {
             encodings: vec![Encoding::default()],
             codecs: vec![payload()],
             extensions: Extensions::default(),
+            screen: false,
+            sizes: Vec::new(),
         }
     }
 

@@ -271,6 +271,10 @@ counters! {
     reported_lost,
     /// Packets of microphones that were not among the loudest of their room: kept, not forwarded.
     packets_unheard,
+    /// Packets of layers that a subscriber is not sent.
+    packets_unwanted,
+    /// Empty packets in the place of some that were left out after later ones had been sent.
+    filled,
     /// Microphones that entered or left the loudest of their room.
     stage_changes,
     /// Timers of peers, tracks and edges that were looked at.

@@ -4,11 +4,13 @@ pub(crate) mod ring;
 
 use std::time::{Duration, Instant};
 
+use crate::codec::dependency;
 use crate::command::{Kind, Payload, Publication, TrackId};
 use crate::director::ShardIndex;
 use crate::forward::Edge;
 use crate::forward::keyframe::KeyframeGate;
-use crate::forward::layers::Layers;
+use crate::forward::layers::{Layers, MAX_ENCODINGS};
+use crate::forward::meter::Meter;
 use crate::forward::padding::Evener;
 use crate::forward::rewrite::SenderClock;
 use crate::forward::speaker::Speaker;
@@ -69,6 +71,10 @@ pub(crate) struct Encoding {
     /// When the last packet went into the ring; `None`: nothing of any is left in it.
     pub(crate) kept_at: Option<Instant>,
     pub(crate) numbers: Unwrapper,
+    /// What its layers take.
+    pub(crate) meter: Meter,
+    /// Reads its dependency descriptors.
+    pub(crate) dependency: dependency::Reader,
     pub(crate) stats: ReceiverStats,
     pub(crate) missing: MissingPackets,
     /// Which packets are evened out.
@@ -127,6 +133,14 @@ impl Track {
         codecs.iter().find(|codec| codec.rtx == Some(payload_type)).map(|codec| codec.payload_type)
     }
 
+    /// The encoding to be sent under each limit.
+    pub(crate) fn goals(&self, now: Instant) -> [Option<usize>; MAX_ENCODINGS] {
+        match self.encodings.len() {
+            1 => [self.layers.best(); MAX_ENCODINGS],
+            _ => self.layers.goals(now),
+        }
+    }
+
     /// Ticks per second of its RTP clock; all payload types of a section share it in practice.
     pub(crate) fn clock_rate(&self) -> u32 {
         self.publication.codecs.first().map_or(90_000, |codec| codec.clock_rate)
@@ -168,6 +182,8 @@ impl Encoding {
             ring: Ring::new(slots),
             kept_at: None,
             numbers: Unwrapper::default(),
+            meter: Meter::default(),
+            dependency: dependency::Reader::default(),
             stats: ReceiverStats::new(clock_rate),
             missing: MissingPackets::new(how),
             evener: Evener::default(),
@@ -184,6 +200,8 @@ impl Encoding {
         self.epoch = self.epoch.wrapping_add(1);
         self.ring.clear();
         self.numbers = Unwrapper::default();
+        self.meter = Meter::default();
+        self.dependency = dependency::Reader::default();
         self.stats.restart();
         self.missing.reset();
         self.evener = Evener::default();

@@ -1,4 +1,4 @@
-//! AV1 payloads (RTP payload specification for AV1, version 1.0, section 4 and appendix A).
+//! AV1 payloads (RTP payload specification for AV1, version 1.0, section 4).
 
 use super::Picture;
 
@@ -6,27 +6,19 @@ const SEQUENCE_HEADER: u8 = 1;
 /// Most units of one packet that are looked at.
 const MOST_UNITS: usize = 16;
 
-/// Reads the aggregation header, the types of the units, and the dependency descriptor's flags.
+/// Reads the aggregation header and the types of the units.
 ///
 /// A keyframe starts with a new coded video sequence: the N bit, or a sequence header among the
-/// units. Without a descriptor the marker bit tells where a picture ends, and its start is only
-/// known for keyframes.
+/// units. Without a dependency descriptor the marker bit tells where a picture ends, and its start
+/// is only known for keyframes.
 #[must_use]
-pub fn describe(payload: &[u8], dependency_descriptor: Option<&[u8]>) -> Picture {
+pub fn describe(payload: &[u8]) -> Picture {
     let Some((&aggregation, units)) = payload.split_first() else { return Picture::default() };
     let continues = aggregation & 0x80 != 0;
     let new_sequence = aggregation & 0x08 != 0;
     let keyframe =
         !continues && (new_sequence || has_sequence_header(units, (aggregation >> 4) & 0x03));
-    // Mandatory fields: start and end of frame, template, frame number (appendix A.8.2).
-    match dependency_descriptor {
-        Some([flags, _, _, ..]) => {
-            let start = flags & 0x80 != 0;
-            let end = Some(flags & 0x40 != 0);
-            Picture { keyframe: keyframe && start, start, end, ..Picture::default() }
-        }
-        _ => Picture { keyframe, start: keyframe, ..Picture::default() },
-    }
+    Picture { keyframe, start: keyframe, ..Picture::default() }
 }
 
 /// `count` is W of the aggregation header: 0 where every unit has its length in front, otherwise

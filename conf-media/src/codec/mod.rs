@@ -8,6 +8,7 @@
 pub mod av1;
 pub mod dependency;
 pub mod h264;
+pub mod numbers;
 pub mod opus;
 pub mod vp8;
 pub mod vp9;
@@ -41,6 +42,7 @@ pub enum Codec {
 
 /// What one packet is in the pictures of its stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "flags as they come")]
 pub struct Picture {
     /// A decoder can start at this packet: it is the first of a keyframe.
     pub keyframe: bool,
@@ -52,21 +54,60 @@ pub struct Picture {
     pub temporal: Option<u8>,
     /// Spatial layer, where the payload tells; 0 is the base.
     pub spatial: Option<u8>,
-    /// What [`vp8::Rewriter`] needs.
-    pub vp8: Option<vp8::Descriptor>,
+    /// It is a point where one can go up to higher temporal layers.
+    pub switch: Option<Switch>,
+    /// It needs no earlier picture, at most lower layers of its own (VP9).
+    pub alone: bool,
+    /// What [`numbers::Rewriter`] needs.
+    pub numbers: Option<numbers::Descriptor>,
+    /// What the dependency descriptor says of it, where there is one.
+    pub frame: Option<dependency::Frame>,
+}
+
+/// How far one can go up at a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// To the picture itself: it needs nothing but the base layer (VP8).
+    Here,
+    /// To all that follows: higher layers need nothing from before it (VP9).
+    Behind,
+}
+
+impl Picture {
+    /// Its layers; those of the dependency descriptor where there is one.
+    #[must_use]
+    pub fn layer(&self) -> dependency::Layer {
+        let told = dependency::Layer {
+            spatial: self.spatial.unwrap_or_default(),
+            temporal: self.temporal.unwrap_or_default(),
+        };
+        self.frame.map_or(told, |frame| frame.layer)
+    }
+
+    /// With what a dependency descriptor says, which counts alone: the payload may be encrypted for
+    /// the receivers only, and look like anything.
+    #[must_use]
+    pub fn with(mut self, frame: Option<dependency::Frame>) -> Self {
+        if let Some(frame) = frame {
+            self.start = frame.start;
+            self.end = Some(frame.end);
+            self.keyframe = frame.key;
+            self.frame = Some(frame);
+        }
+        self
+    }
 }
 
 impl Codec {
-    /// Describes one packet by its decrypted payload, without padding, and, where the stream has
-    /// one, the value of its dependency-descriptor extension.
+    /// Describes one packet by its decrypted payload, without padding.
     #[must_use]
-    pub fn describe(self, payload: &[u8], dependency_descriptor: Option<&[u8]>) -> Picture {
+    pub fn describe(self, payload: &[u8]) -> Picture {
         match self {
             Self::Opus => opus::describe(),
             Self::Vp8 => vp8::describe(payload),
             Self::Vp9 { .. } => vp9::describe(payload),
             Self::H264 { .. } => h264::describe(payload),
-            Self::Av1 { .. } => av1::describe(payload, dependency_descriptor),
+            Self::Av1 { .. } => av1::describe(payload),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of the codecs.
 #![allow(clippy::arithmetic_side_effects, reason = "a test may overflow: it then fails")]
 
-use super::vp8::{Descriptor, PictureId, Rewriter};
+use super::numbers::{Descriptor, PictureId, Rewriter};
 use super::*;
 
 const ALL: [Codec; 5] = [
@@ -12,27 +12,27 @@ const ALL: [Codec; 5] = [
     Codec::Av1 { profile: 0 },
 ];
 
-/// Describes a payload as every codec, and rewrites it as VP8.
+/// Describes a payload as every codec, and rewrites it.
 pub(crate) fn read_everything(payload: &mut [u8], dependency_descriptor: Option<&[u8]>) {
     for codec in ALL {
-        let _ = codec.describe(payload, dependency_descriptor);
-        let picture = codec.describe(payload, None);
-        if let Some(descriptor) = picture.vp8 {
+        let picture = codec.describe(payload);
+        let _ = dependency_descriptor.map(|value| dependency::Reader::default().read(1, value));
+        if let Some(descriptor) = picture.numbers {
             Rewriter::new().rewrite(&descriptor, payload);
-            assert_eq!(Descriptor::read(payload), Some(descriptor));
+            assert_eq!(codec.describe(payload), picture);
         }
     }
 }
 
 fn flags(codec: Codec, payload: &[u8]) -> (bool, bool, Option<bool>) {
-    let picture = codec.describe(payload, None);
+    let picture = codec.describe(payload);
     (picture.keyframe, picture.start, picture.end)
 }
 
 #[test]
 fn an_empty_payload_is_no_keyframe() {
     for codec in &ALL[1..] {
-        assert_eq!(codec.describe(&[], None), Picture::default());
+        assert_eq!(codec.describe(&[]), Picture::default());
     }
 }
 
@@ -57,13 +57,20 @@ fn a_vp8_keyframe_starts_partition_zero_with_the_inverse_bit_clear() {
 
 #[test]
 fn a_vp8_descriptor_gives_its_numbers() {
-    let long = Descriptor::read(&[0x90, 0xe0, 0x92, 0x34, 5, 0x40, 0]).unwrap();
-    assert_eq!(long.picture_id, Some(PictureId::Long(0x1234)));
-    assert_eq!((long.tl0, long.temporal, long.len()), (Some(5), Some(1), 6));
-    let short = Descriptor::read(&[0x90, 0x80, 0x12, 0]).unwrap();
-    assert_eq!((short.picture_id, short.tl0), (Some(PictureId::Short(0x12)), None));
-    let key_index = Descriptor::read(&[0x90, 0x10, 0xff, 0]).unwrap();
-    assert_eq!((key_index.temporal, key_index.len()), (None, 3));
+    let read = |payload: &[u8]| {
+        let picture = Codec::Vp8.describe(payload);
+        let numbers = picture.numbers.unwrap();
+        let ids = (numbers.picture_id, numbers.tl0, numbers.key_index);
+        (ids, picture.temporal, picture.switch)
+    };
+    let long = read(&[0x90, 0xe0, 0x92, 0x34, 5, 0x40, 0]);
+    assert_eq!(long, ((Some(PictureId::Long(0x1234)), Some(5), None), Some(1), None));
+    let short = read(&[0x90, 0x80, 0x12, 0]);
+    assert_eq!(short, ((Some(PictureId::Short(0x12)), None, None), None, None));
+    let key_index = read(&[0x90, 0x10, 0xff, 0]);
+    assert_eq!(key_index, ((None, None, Some(31)), None, None));
+    let sync = read(&[0x90, 0x30, 0b0110_0011, 0]);
+    assert_eq!(sync, ((None, None, Some(3)), Some(1), Some(Switch::Here)));
 }
 
 #[test]
@@ -73,11 +80,15 @@ fn a_vp9_keyframe_starts_unpredicted_in_spatial_layer_zero() {
     assert_eq!(vp9(&[0b0000_1000]), (true, true, Some(false)));
     assert_eq!(vp9(&[0b0100_1100]), (false, true, Some(true)));
     assert_eq!(vp9(&[0b0000_0100]), (false, false, Some(true)));
-    assert_eq!(vp9(&[0b1010_1000, 0x81, 2, 0x20]), (true, true, Some(false)));
-    assert_eq!(vp9(&[0b1010_1000, 0x11, 0x22]), (false, true, Some(false)));
+    assert_eq!(vp9(&[0b1010_1000, 0x81, 2, 0x20, 0]), (true, true, Some(false)));
+    assert_eq!(vp9(&[0b1010_1000, 0x11, 0x22, 0]), (false, true, Some(false)));
+    assert_eq!(vp9(&[0b1011_1000, 0x11, 0x20]), (true, true, Some(false)));
     assert_eq!(vp9(&[0b1010_1000, 0x81, 2]), (false, false, None));
-    let picture = Codec::Vp9 { profile: 0 }.describe(&[0b1010_1000, 0x11, 0x42], None);
+    let picture = Codec::Vp9 { profile: 0 }.describe(&[0b1010_1000, 0x11, 0x52, 9]);
     assert_eq!((picture.temporal, picture.spatial), (Some(2), Some(1)));
+    assert_eq!((picture.switch, picture.alone), (Some(Switch::Behind), true));
+    let numbers = picture.numbers.unwrap();
+    assert_eq!((numbers.picture_id, numbers.tl0), (Some(PictureId::Short(0x11)), Some(9)));
 }
 
 #[test]
@@ -115,15 +126,19 @@ fn an_av1_keyframe_starts_a_coded_video_sequence() {
 }
 
 #[test]
-fn a_dependency_descriptor_tells_where_av1_pictures_start_and_end() {
-    let av1 = |dd: &[u8]| {
-        let picture = Codec::Av1 { profile: 0 }.describe(&[0x18, 0x0a], Some(dd));
+fn a_dependency_descriptor_tells_where_pictures_start_and_end_whatever_the_payload() {
+    let frame = |start, end, key| {
+        let mut frame = dependency::Frame::default();
+        (frame.start, frame.end, frame.key) = (start, end, key);
+        frame
+    };
+    let with = |payload: &[u8], frame| {
+        let picture = Codec::Av1 { profile: 0 }.describe(payload).with(Some(frame));
         (picture.keyframe, picture.start, picture.end)
     };
-    assert_eq!(av1(&[0x80, 0, 1]), (true, true, Some(false)));
-    assert_eq!(av1(&[0xc0, 0, 1]), (true, true, Some(true)));
-    assert_eq!(av1(&[0x40, 0, 1]), (false, false, Some(true)));
-    assert_eq!(av1(&[0x80, 0]), (true, true, None));
+    assert_eq!(with(&[0x18, 0x0a], frame(true, false, false)), (false, true, Some(false)));
+    assert_eq!(with(&[0x18, 0x0a], frame(false, true, false)), (false, false, Some(true)));
+    assert_eq!(with(&[0x31, 0x99], frame(true, true, true)), (true, true, Some(true)));
 }
 
 /// Payload of one packet of a picture with 15-bit id.
@@ -134,10 +149,11 @@ fn packet(id: u16, tl0: u8, temporal: u8) -> Vec<u8> {
 
 /// What the subscriber gets: id and index, or `None` where the packet must not be sent.
 fn sent(rewriter: &mut Rewriter, mut payload: Vec<u8>) -> Option<(u16, u8)> {
-    let descriptor = Descriptor::read(&payload).unwrap();
+    let read = |payload: &[u8]| -> Descriptor { Codec::Vp8.describe(payload).numbers.unwrap() };
+    let descriptor = read(&payload);
     let goes = rewriter.rewrite(&descriptor, &mut payload);
-    let after = Descriptor::read(&payload).unwrap();
-    assert_eq!(&payload[after.len()..], [1, 2, 3]);
+    let after = read(&payload);
+    assert_eq!(&payload[payload.len() - 3..], [1, 2, 3]);
     goes.then(|| (after.picture_id.unwrap().value(), after.tl0.unwrap_or_default()))
 }
 
@@ -185,10 +201,43 @@ fn ids_of_seven_bits_wrap_at_127() {
 }
 
 #[test]
+fn pictures_that_are_left_out_of_vp8_leave_no_hole_and_those_of_vp9_do() {
+    let vp8 = packet(20, 7, 0);
+    let descriptor = Codec::Vp8.describe(&vp8).numbers.unwrap();
+    let mut rewriter = Rewriter::new();
+    assert_eq!(rewriter.forward(&descriptor, 0).map(|numbers| numbers.picture_id), Some(20));
+    let later = Codec::Vp8.describe(&packet(23, 8, 0)).numbers.unwrap();
+    assert_eq!(rewriter.forward(&later, 2).map(|numbers| numbers.picture_id), Some(21));
+    let vp9 = |id| Codec::Vp9 { profile: 0 }.describe(&[0x88, id, 1]).numbers.unwrap();
+    let mut rewriter = Rewriter::new();
+    assert_eq!(rewriter.forward(&vp9(20), 0).map(|numbers| numbers.picture_id), Some(20));
+    assert_eq!(rewriter.forward(&vp9(23), 2).map(|numbers| numbers.picture_id), Some(23));
+    rewriter.switch();
+    assert_eq!(rewriter.forward(&vp9(99), 0).map(|numbers| numbers.picture_id), Some(24));
+}
+
+#[test]
+fn a_keyframe_index_of_five_bits_goes_on_over_a_switch() {
+    let packet = |index: u8| vec![0x90, 0x90, 0x05, 0x60 | index, 0, 1];
+    let mut rewriter = Rewriter::new();
+    let mut sent = |index: u8, switch| {
+        if switch {
+            rewriter.switch();
+        }
+        let mut payload = packet(index);
+        let descriptor = Codec::Vp8.describe(&payload).numbers.unwrap();
+        assert!(rewriter.rewrite(&descriptor, &mut payload));
+        assert_eq!(payload[3] & 0xe0, 0x60, "the other bits stay");
+        payload[3] & 0x1f
+    };
+    assert_eq!((sent(31, false), sent(12, true), sent(13, false)), (31, 0, 1));
+}
+
+#[test]
 fn a_packet_without_ids_is_left_as_it_is() {
     let mut rewriter = Rewriter::new();
     let mut payload = vec![0x10, 1, 2, 3];
-    let descriptor = Descriptor::read(&payload).unwrap();
+    let descriptor = Codec::Vp8.describe(&payload).numbers.unwrap();
     assert!(rewriter.rewrite(&descriptor, &mut payload));
     assert_eq!(payload, [0x10, 1, 2, 3]);
 }

@@ -65,7 +65,9 @@ impl Director {
                     self.leave(id, peer);
                 }
             }
-            Command::Pause { peer, .. } => self.for_peer(peer, command)?,
+            Command::Pause { peer, .. } | Command::Prefer { peer, .. } => {
+                self.for_peer(peer, command)?;
+            }
             Command::Mute { muted, .. } => {
                 if let Some(track) = self.tracks.get_mut(&id) {
                     track.muted = muted;

@@ -2,19 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use crate::codec::vp8;
-use crate::command::{Kind, Publication, Subscription};
+use crate::allocate::Target;
+use crate::codec::dependency::Layer;
+use crate::codec::numbers;
+use crate::command::{Kind, Preference, Publication, Subscription};
 use crate::egress::Destination;
 use crate::peer::{Allowance, Peer};
 use crate::rtp::Header;
 use crate::shard::wheel::Timer;
 use crate::slab::Key;
 use crate::track::Track;
+use crate::track::ring::Stored;
 
-use super::Packet;
+use super::layers::MAX_ENCODINGS;
 use super::mapping::{Format, Layout, Own, formats};
-use super::resend::{Again, Epoch, Record};
-use super::rewrite::{Rewriter, Splice, Stopped};
+use super::outgoing::{Content, Rewritten};
+use super::resend::{Again, Epoch, Record, Sent};
+use super::rewrite::{Place, Rewriter, Splice, Stopped};
+use super::select::{Choice, Selector};
+use super::{Packet, Source};
 
 /// One track at one subscriber.
 #[derive(Debug)]
@@ -22,7 +28,10 @@ pub(crate) struct Edge {
     pub(crate) track: Key<Track>,
     pub(crate) subscriber: Key<Peer>,
     pub(crate) subscription: Subscription,
-    pub(crate) paused: bool,
+    pub(crate) still: Still,
+    pub(crate) preference: Preference,
+    /// The encoding and its layers that are to be sent at most.
+    pub(crate) target: Target,
     /// The encoding that is sent; `None` while waiting for a place to begin.
     pub(crate) source: Option<usize>,
     pub(crate) report: EdgeReport,
@@ -33,9 +42,18 @@ pub(crate) struct Edge {
     formats: Vec<Format>,
     /// The subscriber may ask for packets again.
     resends: bool,
-    layout: Layout,
+    pub(super) layout: Layout,
     stream: Stream,
     lane: Lane,
+}
+
+/// Why nothing is sent for a while.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Still {
+    /// Its subscriber hides it.
+    pub(crate) paused: bool,
+    /// Its subscriber's network does not take it.
+    pub(crate) starved: bool,
 }
 
 /// How the datagrams of an edge share messages to the kernel.
@@ -52,7 +70,8 @@ struct Lane {
 #[derive(Debug)]
 struct Stream {
     rewriter: Rewriter,
-    vp8: vp8::Rewriter,
+    numbers: numbers::Rewriter,
+    selector: Selector,
     epoch: Epoch,
     /// Newest frame number sent in a dependency descriptor.
     frame: Option<u16>,
@@ -74,44 +93,6 @@ pub(crate) struct EdgeReport {
     pub(crate) round_trip: Option<Duration>,
 }
 
-/// A packet as it leaves: everything that differs from the one in the ring.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rewritten {
-    pub(crate) header: Header,
-    /// The number before it was cut to 16 bits.
-    sequence: u64,
-    numbers: Option<vp8::Numbers>,
-    own: Own,
-    /// A byte of padding ends it.
-    padded: bool,
-    /// Original sequence number, in front of the payload of a retransmission.
-    original: Option<u16>,
-    /// The very packet that was sent before, under the same number.
-    repeats: bool,
-}
-
-impl Rewritten {
-    /// The very packet that was sent before, under the same number.
-    pub(crate) fn repeats(&self) -> bool {
-        self.repeats
-    }
-
-    /// It was sent before, under the same number or another.
-    pub(crate) fn is_again(&self) -> bool {
-        self.repeats || self.original.is_some()
-    }
-
-    /// A byte of padding ends it.
-    pub(crate) fn is_padded(&self) -> bool {
-        self.padded
-    }
-
-    /// It goes out under this transport-wide number.
-    pub(crate) fn set_transport(&mut self, number: u16) {
-        self.own.transport = number;
-    }
-}
-
 impl Edge {
     /// An edge that waits; it continues what was sent `before`: where its media stopped, and the last
     /// number of its retransmissions.
@@ -126,7 +107,9 @@ impl Edge {
         let mut edge = Self {
             track,
             subscriber,
-            paused: false,
+            still: Still::default(),
+            preference: Preference::default(),
+            target: Target::BEST,
             source: None,
             report: EdgeReport::default(),
             keyframes: Allowance::default(),
@@ -137,7 +120,8 @@ impl Edge {
             lane: Lane { slot: None, padding: false },
             stream: Stream {
                 rewriter: Rewriter::new(before),
-                vp8: vp8::Rewriter::new(),
+                numbers: numbers::Rewriter::new(),
+                selector: Selector::default(),
                 epoch: Epoch::default(),
                 frame: None,
                 timeline: None,
@@ -221,7 +205,9 @@ impl Edge {
     ) {
         let stream = &mut self.stream;
         stream.rewriter.splice(now, splice);
-        stream.vp8.switch();
+        stream.numbers.switch();
+        stream.selector.want(self.target.layer);
+        stream.selector.begin();
         let number = first.carried.frame_number().filter(|_| self.layout.has_descriptor());
         let frame_offset = match (stream.frame, number) {
             (Some(last), Some(first)) => last.wrapping_add(1).wrapping_sub(first),
@@ -236,31 +222,84 @@ impl Edge {
         self.report.due = self.report.due.map(|due| due.min(now));
     }
 
-    /// How a packet leaves; `None` if it is not part of the stream (too old, or left out).
-    pub(crate) fn rewrite(&mut self, format: Format, packet: &Packet<'_>) -> Option<Rewritten> {
+    /// It is hidden, or its subscriber's network does not take it.
+    #[inline]
+    pub(crate) fn is_still(&self) -> bool {
+        self.still.paused || self.still.starved
+    }
+
+    /// Of the encodings to be sent under each limit, the one for this edge.
+    #[inline]
+    pub(crate) fn goal(&self, goals: &[Option<usize>; MAX_ENCODINGS]) -> Option<usize> {
+        goals.get(self.target.encoding.min(MAX_ENCODINGS - 1)).copied().flatten()
+    }
+
+    /// Its target changed, which means the encoding `goal` now. On the way down to another
+    /// encoding, which begins with its next keyframe, the present one is thinned out at once.
+    pub(crate) fn aim(&mut self, goal: Option<usize>) {
+        let wanted = match (self.source, goal) {
+            (Some(source), Some(goal)) if goal < source => Layer { temporal: 0, ..Layer::ALL },
+            (Some(source), Some(goal)) if goal > source => Layer::ALL,
+            _ => self.target.layer,
+        };
+        self.stream.selector.want(wanted);
+    }
+
+    /// Only a keyframe brings the layers that are wanted.
+    #[inline]
+    pub(super) fn needs_keyframe(&self, source: &Source<'_>) -> bool {
+        !self.stream.selector.is_whole() && self.lacks_layers(source.top())
+    }
+
+    /// The same; `top` are the layers that there are.
+    pub(super) fn lacks_layers(&self, top: Layer) -> bool {
+        self.stream.selector.needs_keyframe(top)
+    }
+
+    /// Whether a packet is part of what the subscriber is to get.
+    #[inline]
+    pub(crate) fn choose(&mut self, packet: &Packet<'_>) -> Choice {
         let stream = &mut self.stream;
-        let sequence = stream.rewriter.sequence(packet.stored.sequence)?;
+        if stream.selector.is_whole() && !stream.rewriter.leaves_out() {
+            return Choice::Send { last: false };
+        }
+        let entry = packet.stored.entry;
+        let newest = stream.rewriter.is_newest(packet.stored.sequence);
+        if !newest && stream.rewriter.is_left_out(entry.view.timestamp) {
+            return Choice::Skip;
+        }
+        stream.selector.choose(&entry.picture, packet.structure, newest)
+    }
+
+    /// How a packet leaves; `None` if it is not part of the stream (too old, or left out). `last`:
+    /// it ends its picture here, though more of it came.
+    #[inline]
+    pub(crate) fn rewrite(
+        &mut self,
+        format: Format,
+        packet: &Packet<'_>,
+        last: bool,
+    ) -> Option<Rewritten> {
+        let stream = &mut self.stream;
+        let Place { sequence, pictures } = stream.rewriter.place(packet.stored.sequence)?;
         let entry = packet.stored.entry;
         let view = &entry.view;
-        let numbers = match &entry.picture.vp8 {
-            Some(descriptor) => Some(stream.vp8.forward(descriptor)?),
+        let numbers = match &entry.picture.numbers {
+            Some(descriptor) => Some(stream.numbers.forward(descriptor, pictures)?),
             None => None,
         };
         let header = Header {
-            marker: view.marker,
+            marker: view.marker || last,
             payload_type: format.to,
             sequence: low_16(sequence),
             timestamp: stream.rewriter.timestamp(view.timestamp),
             ssrc: self.subscription.ssrc,
         };
         Some(Rewritten {
-            header,
-            sequence,
             numbers,
             own: Own { transport: 0, frame_offset: stream.epoch.frame_offset },
             padded: entry.uneven && self.lane.padding,
-            original: None,
-            repeats: false,
+            ..Rewritten::plain(header, sequence)
         })
     }
 
@@ -271,7 +310,10 @@ impl Edge {
         stream.rewriter.sent(now, *sequence, header.timestamp);
         let numbers = rewritten.numbers.unwrap_or_default();
         if self.resends {
-            stream.record.push(header.sequence, packet.stored.sequence, numbers, own.transport);
+            let ends = header.marker && !packet.stored.entry.view.marker;
+            let sent =
+                Sent { source: packet.stored.sequence, numbers, transport: own.transport, ends };
+            stream.record.push(header.sequence, sent);
         }
         if self.layout.has_descriptor()
             && let Some(number) = packet.carried.frame_number()
@@ -287,9 +329,34 @@ impl Edge {
         }
     }
 
-    /// A packet is left out on purpose.
-    pub(crate) fn skip(&mut self, sequence: u64) {
-        self.stream.rewriter.skip(sequence);
+    /// A packet is left out on purpose. `false` if it has a number already, because later ones were
+    /// sent: then something must go out under it, or the subscriber asks for it in vain.
+    pub(crate) fn skip(&mut self, packet: &Packet<'_>) -> bool {
+        let Stored { sequence, entry, .. } = packet.stored;
+        let dense = entry.picture.numbers.is_some_and(|numbers| numbers.dense);
+        let picture = dense && !entry.view.payload_range().is_empty();
+        let rewriter = &mut self.stream.rewriter;
+        let left_out = rewriter.skip(sequence, picture.then_some(entry.view.timestamp));
+        left_out || rewriter.place(sequence).is_none()
+    }
+
+    /// An empty packet in the place of one that is left out too late.
+    pub(crate) fn fill(&self, format: Format, packet: &Packet<'_>) -> Option<Rewritten> {
+        let rewriter = &self.stream.rewriter;
+        let sequence = rewriter.place(packet.stored.sequence)?.sequence;
+        let header = Header {
+            marker: false,
+            payload_type: format.to,
+            sequence: low_16(sequence),
+            timestamp: rewriter.timestamp(packet.stored.entry.view.timestamp),
+            ssrc: self.subscription.ssrc,
+        };
+        let fill = Rewritten {
+            padded: true,
+            content: Content::Empty,
+            ..Rewritten::plain(header, sequence)
+        };
+        Some(fill)
     }
 
     /// A subscriber asks for a packet that it did not get.
@@ -309,7 +376,7 @@ impl Edge {
         let view = &entry.view;
         let format = self.format(view.payload_type).filter(|format| format.resend)?;
         let mut header = Header {
-            marker: view.marker,
+            marker: view.marker || again.ends,
             payload_type: format.to,
             sequence: out,
             timestamp: view.timestamp.wrapping_add(again.epoch.timestamp_offset),
@@ -333,7 +400,7 @@ impl Edge {
             own: Own { transport: again.transport, frame_offset: again.epoch.frame_offset },
             padded: repeats && entry.uneven && self.lane.padding,
             original,
-            repeats,
+            content: if repeats { Content::Repeated } else { Content::Payload },
         })
     }
 
@@ -362,49 +429,12 @@ impl Edge {
         let repair = Stopped { sequence: self.stream.repair_sequence, time: None };
         (self.stream.rewriter.stopped(), repair)
     }
-
-    /// Most bytes that a packet of `len` bytes can have when it leaves, without its seal.
-    pub(crate) fn room(len: usize) -> usize {
-        len + GROWTH
-    }
-
-    /// Writes a packet as it leaves, unsealed, and returns its length.
-    pub(crate) fn write(
-        &self,
-        rewritten: &Rewritten,
-        packet: &Packet<'_>,
-        out: &mut [u8],
-    ) -> Option<usize> {
-        let stored = &packet.stored;
-        let mut at = self.layout.write(&rewritten.header, rewritten.own, &packet.carried, out)?;
-        if let Some(original) = rewritten.original {
-            out.get_mut(at..at + 2)?.copy_from_slice(&original.to_be_bytes());
-            at += 2;
-        }
-        let payload = stored.entry.view.payload(stored.bytes);
-        let mut end = at + payload.len();
-        let place = out.get_mut(at..end)?;
-        place.copy_from_slice(payload);
-        if let (Some(numbers), Some(descriptor)) = (rewritten.numbers, &stored.entry.picture.vp8) {
-            numbers.apply(descriptor, place);
-        }
-        if rewritten.padded {
-            *out.get_mut(end)? = 1;
-            *out.first_mut()? |= PADDED;
-            end += 1;
-        }
-        Some(end)
-    }
 }
 
 fn low_16(number: u64) -> u16 {
     crate::seq::Unwrapper::wrapped(number)
 }
 
-/// The header's flag of padding (RFC 3550, section 5.1).
-const PADDED: u8 = 0x20;
-/// Header extensions of ours that a packet may not have had, the number of the original, padding.
-const GROWTH: usize = 64;
 const VIDEO_RECORD: usize = 512;
 const AUDIO_RECORD: usize = 64;
 const DAMPING: Duration = Duration::from_millis(50);

@@ -1,4 +1,5 @@
-//! Which of several encodings of a track is forwarded: the highest one that lives.
+//! Which of several encodings of a track is forwarded: the highest one that lives, of those that a
+//! subscriber is to get.
 //!
 //! A browser stops the higher layers when its uplink or its processor is too weak, without saying
 //! so. An encoding counts as dead when it has been silent for [`QUIET`] while another one went on:
@@ -37,6 +38,21 @@ impl Layers {
     #[must_use]
     pub(crate) fn best(&self) -> Option<usize> {
         self.best
+    }
+
+    /// The encoding to forward to whom at most the one at each index is to be sent: the highest one
+    /// below that lives, else the lowest one that does, else the best.
+    #[must_use]
+    pub(crate) fn goals(&self, now: Instant) -> [Option<usize>; MAX_ENCODINGS] {
+        let lives: [bool; MAX_ENCODINGS] = std::array::from_fn(|at| !self.is_dead(at, now));
+        let lowest = lives.iter().position(|&lives| lives).or(self.best);
+        let mut goal = lowest;
+        std::array::from_fn(|at| {
+            if lives.get(at).is_some_and(|&lives| lives) {
+                goal = Some(at);
+            }
+            goal
+        })
     }
 
     /// Whether an encoding had a packet within [`QUIET`].
@@ -84,6 +100,19 @@ mod tests {
         assert!(!layers.handle(now + QUIET / 2, 0));
         assert!(layers.handle(now + QUIET * 2, 0));
         assert_eq!(layers.best(), Some(0));
+    }
+
+    #[test]
+    fn below_a_limit_the_highest_live_one_is_taken_and_above_it_only_if_nothing_else_lives() {
+        let now = test_clock().mono;
+        let mut layers = Layers::default();
+        assert_eq!(layers.goals(now), [None; MAX_ENCODINGS]);
+        layers.handle(now, 1);
+        layers.handle(now, 2);
+        assert_eq!(layers.goals(now), [Some(1), Some(1), Some(2), Some(2)]);
+        layers.handle(now + QUIET * 2, 2);
+        assert_eq!(layers.goals(now + QUIET * 2), [Some(2); MAX_ENCODINGS]);
+        assert_eq!(layers.goals(now + QUIET * 9), [Some(2); MAX_ENCODINGS], "all are silent");
     }
 
     #[test]

@@ -9,15 +9,21 @@
 mod edge;
 pub(crate) mod keyframe;
 pub(crate) mod layers;
+mod left_out;
 mod mapping;
+pub(crate) mod meter;
+mod outgoing;
 pub(crate) mod padding;
 pub(crate) mod resend;
 pub(crate) mod rewrite;
+mod select;
 pub(crate) mod speaker;
 pub(crate) mod stage;
 
 use std::time::{Duration, Instant};
 
+use crate::allocate::Target;
+use crate::codec::dependency::{Layer, Structure};
 use crate::command::Extensions;
 use crate::peer::{Peer, Way};
 use crate::shard::outbox::Outbox;
@@ -28,9 +34,10 @@ use crate::track::ring::Stored;
 use crate::track::{Encoding, Track};
 
 pub(crate) use edge::Edge;
-use edge::Rewritten;
-use mapping::Carried;
+use mapping::{Carried, Format};
+use outgoing::Rewritten;
 use rewrite::Splice;
+pub(crate) use select::Choice;
 
 /// All subscribers, and what is needed to send to them.
 #[derive(Debug)]
@@ -46,11 +53,14 @@ pub(crate) struct Downstream<'a> {
 pub(crate) struct Packet<'a> {
     stored: Stored<'a>,
     carried: Carried<'a>,
+    /// What the layers of its encoding are, where descriptors tell.
+    structure: Option<&'a Structure>,
 }
 
 impl<'a> Packet<'a> {
     pub(crate) fn new(stored: Stored<'a>, publisher: Extensions) -> Self {
-        Self { stored, carried: Carried::of(publisher, &stored.entry.view, stored.bytes) }
+        let carried = Carried::of(publisher, &stored.entry.view, stored.bytes);
+        Self { stored, carried, structure: None }
     }
 
     /// A decoder can begin here.
@@ -73,7 +83,8 @@ impl Downstream<'_> {
     /// Packets of `encoding` are in the ring under `sequences`, in the order in which they came, at
     /// most [`BURST`]: every edge that they concern sends them.
     pub(crate) fn fan_out(&mut self, track: &mut Track, encoding: usize, sequences: &[u64]) {
-        let best = track.layers.best() == Some(encoding);
+        let now = self.now.mono;
+        let goals = track.goals(now);
         let is_video = track.is_video();
         let source = Source::new(track, encoding);
         let packets = source.packets(sequences);
@@ -82,47 +93,71 @@ impl Downstream<'_> {
         for &key in &track.edges {
             let Some(edge) = self.edges.get_mut(key) else { continue };
             let Some(peer) = self.peers.get_mut(edge.subscriber) else { continue };
-            if edge.paused {
+            if edge.is_still() {
                 continue;
             }
             let Some(way) = way(edge, peer, self.out, sequences.len()) else { continue };
-            let mut sending = Sending { now: self.now.mono, edge, way, out: self.out };
-            let mut waits = false;
-            for packet in packets.iter().flatten() {
-                if sending.edge.source == Some(encoding) {
-                    sending.send(packet);
-                } else if best && (!is_video || packet.begins_picture()) {
+            let mut sending = Sending { now, edge, way, out: self.out };
+            if sending.edge.source == Some(encoding) {
+                packets.iter().flatten().for_each(|packet| sending.send(packet));
+                wanted |= sending.edge.needs_keyframe(&source);
+            } else if sending.edge.goal(&goals) == Some(encoding) {
+                let begins = |packet: &&Packet<'_>| !is_video || packet.begins_picture();
+                match packets.iter().flatten().find(begins) {
                     // With all that follows in the ring, the rest of the burst among it.
-                    sending.begin(source, packet.stored.sequence);
-                    waits = false;
-                    break;
-                } else if best {
-                    waits = true;
+                    Some(first) => sending.begin(source, first.stored.sequence),
+                    None => wanted = true,
                 }
             }
-            wanted |= waits;
         }
         if wanted && let Some(encoding) = track.encodings.get_mut(encoding) {
-            encoding.gate.request(self.now.mono);
-            self.out.timers.wake_by(track.timer, self.now.mono);
+            encoding.gate.request(now);
+            self.out.timers.wake_by(track.timer, now);
         }
     }
 
     /// An edge may begin: from the ring if a keyframe is there, else the publisher is asked.
     pub(crate) fn join(&mut self, track: &mut Track, key: Key<Edge>) {
-        let Some(best) = track.layers.best().filter(|_| track.is_video()) else { return };
+        if self.edges.get(key).is_some_and(|edge| edge.source.is_none()) {
+            self.change_over(track, key, FRESH);
+        }
+    }
+
+    /// Something else of a track is to be sent to an edge. It goes over to another encoding from the
+    /// ring if a keyframe is there that is younger than what asking for one would bring.
+    pub(crate) fn aim(&mut self, track: &mut Track, key: Key<Edge>, target: Target) {
+        let goals = track.goals(self.now.mono);
         let Some(edge) = self.edges.get_mut(key) else { return };
+        edge.target = target;
+        let goal = edge.goal(&goals);
+        edge.aim(goal);
+        if edge.source != goal {
+            self.change_over(track, key, keyframe::SPACING);
+        } else if let Some(encoding) = goal.and_then(|goal| track.encodings.get_mut(goal))
+            && edge.lacks_layers(encoding.meter.top())
+        {
+            encoding.gate.request(self.now.mono);
+            self.out.timers.wake_by(track.timer, self.now.mono);
+        }
+    }
+
+    /// An edge begins with the encoding that it is to get, with a keyframe of the ring that is not
+    /// older than `oldest`; otherwise the publisher is asked for one.
+    fn change_over(&mut self, track: &mut Track, key: Key<Edge>, oldest: Duration) {
+        let now = self.now.mono;
+        let goals = track.goals(now);
+        let Some(edge) = self.edges.get_mut(key) else { return };
+        let Some(goal) = edge.goal(&goals).filter(|_| track.is_video()) else { return };
         let Some(peer) = self.peers.get_mut(edge.subscriber) else { return };
-        if edge.paused || edge.source.is_some() || edge.is_mute() {
+        if edge.is_still() || edge.source == Some(goal) || edge.is_mute() {
             return;
         }
         let Some(way) = peer.way() else { return };
-        let Some(encoding) = track.encodings.get_mut(best) else { return };
-        let now = self.now.mono;
-        let fresh = encoding.keyframe_at.is_some_and(|at| now < at + FRESH);
+        let Some(encoding) = track.encodings.get_mut(goal) else { return };
+        let fresh = encoding.keyframe_at.is_some_and(|at| now < at + oldest);
         match encoding.ring.keyframe(MOST_AT_ONCE).filter(|_| fresh && !track.muted) {
             Some(sequence) => {
-                let source = Source::new(track, best);
+                let source = Source::new(track, goal);
                 Sending { now, edge, way, out: self.out }.begin(source, sequence);
                 self.out.counters.started_from_ring += 1;
             }
@@ -185,23 +220,43 @@ impl Sending<'_> {
         }
     }
 
-    /// Sends a packet of the edge's present source.
+    /// Sends a packet of the edge's present source, if it is part of what the subscriber gets.
     fn send(&mut self, packet: &Packet<'_>) {
         let view = &packet.stored.entry.view;
-        if view.payload_range().is_empty() {
-            // Padding that probes the publisher's uplink.
-            self.edge.skip(packet.stored.sequence);
-            return;
-        }
         let Some(format) = self.edge.format(view.payload_type) else {
-            self.edge.skip(packet.stored.sequence);
+            self.edge.skip(packet);
             self.out.counters.drop_one(DropReason::NoCommonCodec);
             return;
         };
-        let Some(rewritten) = self.edge.rewrite(format, packet) else {
-            self.out.counters.drop_one(DropReason::Late);
+        if view.payload_range().is_empty() {
+            // Padding that probes the publisher's uplink.
+            self.leave_out(format, packet);
+            return;
+        }
+        let Choice::Send { last } = self.edge.choose(packet) else {
+            self.out.counters.packets_unwanted += 1;
+            self.leave_out(format, packet);
             return;
         };
+        match self.edge.rewrite(format, packet, last) {
+            Some(rewritten) => self.emit(packet, rewritten),
+            None => self.out.counters.drop_one(DropReason::Late),
+        }
+    }
+
+    /// The packets around one that is not sent close up; a hole that is there already is filled.
+    fn leave_out(&mut self, format: Format, packet: &Packet<'_>) {
+        if !self.edge.skip(packet)
+            && let Some(fill) = self.edge.fill(format, packet)
+            && self.write(packet, fill).is_some()
+        {
+            self.out.counters.filled += 1;
+        }
+    }
+
+    /// Sends a packet and notes that.
+    #[inline]
+    fn emit(&mut self, packet: &Packet<'_>, rewritten: Rewritten) {
         if let Some(rewritten) = self.write(packet, rewritten) {
             let first = self.edge.report.due.is_none();
             self.edge.sent(self.now, packet, &rewritten);
@@ -261,13 +316,20 @@ impl<'a> Source<'a> {
     }
 
     fn packet(&self, sequence: u64) -> Option<Packet<'a>> {
-        let stored = self.encodings.get(self.encoding)?.ring.get(sequence)?;
-        Some(Packet::new(stored, self.extensions))
+        let encoding = self.encodings.get(self.encoding)?;
+        let stored = encoding.ring.get(sequence)?;
+        let structure = encoding.dependency.structure();
+        Some(Packet { structure, ..Packet::new(stored, self.extensions) })
     }
 
     /// Packets of the ring, as far as they are there.
     fn packets(&self, sequences: &[u64]) -> [Option<Packet<'a>>; BURST] {
         std::array::from_fn(|at| self.packet(*sequences.get(at)?))
+    }
+
+    /// The highest layers of this encoding.
+    fn top(&self) -> Layer {
+        self.encodings.get(self.encoding).map(|it| it.meter.top()).unwrap_or_default()
     }
 
     fn newest(&self) -> Option<u64> {

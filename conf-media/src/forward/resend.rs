@@ -10,13 +10,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::codec::vp8::Numbers;
+use crate::codec::numbers::Numbers;
 
 /// The packets that one edge sent lately.
 #[derive(Debug)]
 pub(crate) struct Record {
     /// Empty until the first packet.
-    sent: Vec<Sent>,
+    sent: Vec<Entry>,
     packets: usize,
     epochs: [Epoch; EPOCHS],
     epoch: u8,
@@ -36,7 +36,7 @@ pub(crate) struct Epoch {
 
 /// One packet that was sent.
 #[derive(Clone, Copy, Debug)]
-struct Sent {
+struct Entry {
     /// Low bits of its number in the ring.
     source: u32,
     numbers: Numbers,
@@ -46,9 +46,23 @@ struct Sent {
     at: u16,
     /// Its transport-wide number.
     transport: u16,
+    /// The highest bit: it ended its picture, though more of it came.
     epoch: u8,
     /// How often it was sent again; [`UNUSED`] marks an empty entry.
     tries: u8,
+}
+
+/// A packet that was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    /// Its number in the ring.
+    pub source: u64,
+    /// Its numbers of the codec, where it has some.
+    pub numbers: Numbers,
+    /// Its transport-wide number, where it has one.
+    pub transport: u16,
+    /// It ended its picture, though more of it came.
+    pub ends: bool,
 }
 
 /// A packet to be sent again.
@@ -56,12 +70,14 @@ struct Sent {
 pub(crate) struct Again {
     /// Low 32 bits of its number in the ring.
     pub source: u32,
-    /// Its VP8 numbers, where it has some.
+    /// Its numbers of the codec, where it has some.
     pub numbers: Numbers,
     /// Its transport-wide number, where it has one.
     pub transport: u16,
     /// How it was rewritten.
     pub epoch: Epoch,
+    /// It ended its picture, though more of it came.
+    pub ends: bool,
 }
 
 impl Record {
@@ -82,7 +98,7 @@ impl Record {
         self.epoch = (self.epoch + 1) % u8::try_from(EPOCHS).unwrap_or(1);
         let number = self.epoch;
         // The place is used again: what belonged to the epoch before it is forgotten.
-        for sent in self.sent.iter_mut().filter(|sent| sent.epoch == number) {
+        for sent in self.sent.iter_mut().filter(|sent| sent.epoch & !ENDS == number) {
             *sent = EMPTY;
         }
         if let Some(place) = self.epochs.get_mut(usize::from(number)) {
@@ -91,14 +107,16 @@ impl Record {
     }
 
     /// A packet of the ring was sent under a number, and perhaps a transport-wide one.
-    pub(crate) fn push(&mut self, out: u16, source: u64, numbers: Numbers, transport: u16) {
-        let epoch = self.epoch;
+    #[inline]
+    pub(crate) fn push(&mut self, out: u16, sent: Sent) {
+        let Sent { source, numbers, transport, ends } = sent;
+        let epoch = self.epoch | if ends { ENDS } else { 0 };
         let source = low(source);
         if self.sent.is_empty() {
             self.sent = vec![EMPTY; self.packets];
         }
         if let Some(place) = self.place(out) {
-            *place = Sent { source, numbers, out, at: 0, transport, epoch, tries: 0 };
+            *place = Entry { source, numbers, out, at: 0, transport, epoch, tries: 0 };
         }
     }
 
@@ -117,9 +135,10 @@ impl Record {
         }
         place.tries += 1;
         place.at = at;
-        let Sent { source, numbers, transport, epoch, .. } = *place;
-        let epoch = self.epochs.get(usize::from(epoch)).copied()?;
-        Some(Again { source, numbers, transport, epoch })
+        let Entry { source, numbers, transport, epoch, .. } = *place;
+        let ends = epoch & ENDS != 0;
+        let epoch = self.epochs.get(usize::from(epoch & !ENDS)).copied()?;
+        Some(Again { source, numbers, transport, epoch, ends })
     }
 
     /// Nothing of what was sent will be sent again.
@@ -131,14 +150,14 @@ impl Record {
     pub(crate) fn forget(&mut self, encoding: usize) {
         let epochs = self.epochs;
         for sent in &mut self.sent {
-            let epoch = epochs.get(usize::from(sent.epoch));
+            let epoch = epochs.get(usize::from(sent.epoch & !ENDS));
             if epoch.is_some_and(|epoch| epoch.encoding == encoding) {
                 *sent = EMPTY;
             }
         }
     }
 
-    fn place(&mut self, out: u16) -> Option<&mut Sent> {
+    fn place(&mut self, out: u16) -> Option<&mut Entry> {
         let index = usize::from(out) & self.sent.len().checked_sub(1)?;
         self.sent.get_mut(index)
     }
@@ -158,9 +177,11 @@ const EPOCHS: usize = 8;
 /// A packet that was lost so often will not arrive in time.
 const MAX_TRIES: u8 = 5;
 const UNUSED: u8 = u8::MAX;
-const EMPTY: Sent = Sent {
+/// Of an entry's epoch.
+const ENDS: u8 = 0x80;
+const EMPTY: Entry = Entry {
     source: 0,
-    numbers: Numbers { picture_id: 0, tl0: 0 },
+    numbers: Numbers { picture_id: 0, tl0: 0, key_index: 0 },
     out: 0,
     at: 0,
     transport: 0,
@@ -178,7 +199,8 @@ mod tests {
     fn record() -> Record {
         let mut record = Record::new(16);
         record.begin(Epoch { encoding: 2, timestamp_offset: 7, frame_offset: 1 });
-        record.push(100, 70_000, Numbers { picture_id: 3, tl0: 4 }, 9);
+        let numbers = Numbers { picture_id: 3, tl0: 4, key_index: 0 };
+        record.push(100, Sent { source: 70_000, numbers, transport: 9, ends: true });
         record
     }
 
@@ -187,7 +209,7 @@ mod tests {
         let mut record = Record::new(512);
         assert_eq!(record.ask(test_clock().mono, 7, DAMPING), None);
         assert_eq!(record.sent.capacity(), 0);
-        record.push(7, 7, Numbers::default(), 0);
+        record.push(7, Sent { source: 7, ..Sent::default() });
         assert_eq!(record.sent.capacity(), 512);
         record.clear();
         assert_eq!(record.sent.capacity(), 0);
@@ -195,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_entry_takes_sixteen_bytes() {
-        assert_eq!(size_of::<Sent>(), 16);
+        assert_eq!(size_of::<Entry>(), 16);
     }
 
     #[test]
@@ -205,7 +227,8 @@ mod tests {
         assert_eq!(record.ask(now, 101, DAMPING), None);
         assert_eq!(record.ask(now, 116, DAMPING), None, "same place, other number");
         assert_eq!(record.ask(now, 0, DAMPING), None, "an empty place");
-        assert_eq!(record.ask(now, 100, DAMPING).map(|again| again.source), Some(70_000));
+        let again = record.ask(now, 100, DAMPING).unwrap();
+        assert_eq!((again.source, again.ends), (70_000, true));
     }
 
     #[test]

@@ -8,6 +8,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::left_out::LeftOut;
+
 /// The numbering of one edge.
 #[derive(Clone, Debug)]
 pub(crate) struct Rewriter {
@@ -17,9 +19,8 @@ pub(crate) struct Rewriter {
     offset: u64,
     /// Highest sequence number sent so far, unwrapped.
     last: u64,
-    /// Packets of the present source that were left out, newest last.
-    skipped: [u64; SKIPS],
-    skips: usize,
+    /// What was left out of the present source.
+    left_out: LeftOut,
     /// What is added to a timestamp of the present source.
     timestamp_offset: u32,
     last_timestamp: u32,
@@ -34,6 +35,15 @@ pub(crate) struct Stopped {
     pub(crate) sequence: u16,
     /// The last timestamp and when it was sent; `None` before the first packet.
     pub(crate) time: Option<(u32, Instant)>,
+}
+
+/// Where a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its outgoing sequence number, unwrapped.
+    pub(crate) sequence: u64,
+    /// How many pictures before it were left out since the last splice.
+    pub(crate) pictures: u16,
 }
 
 /// One sender report's pair of clocks.
@@ -85,8 +95,7 @@ impl Rewriter {
             offset: 0,
             // Far from zero, so that packets from before the start can be numbered too.
             last: (1 << 32) | u64::from(before.sequence),
-            skipped: [0; SKIPS],
-            skips: 0,
+            left_out: LeftOut::default(),
             timestamp_offset: 0,
             last_timestamp: last_timestamp.unwrap_or_default(),
             last_at,
@@ -97,7 +106,7 @@ impl Rewriter {
     pub(crate) fn splice(&mut self, now: Instant, splice: Splice) {
         self.start = splice.sequence;
         self.offset = self.last.wrapping_add(1).wrapping_sub(splice.sequence);
-        self.skips = 0;
+        self.left_out.clear();
         if let Some(last_at) = self.last_at {
             let elapsed = now.saturating_duration_since(last_at);
             let first = self.next_timestamp(elapsed, splice);
@@ -105,22 +114,20 @@ impl Rewriter {
         }
     }
 
-    /// The outgoing sequence number of a packet of the present source; `None` if it is older than
-    /// the source's first packet in this stream, or was left out.
+    /// Where a packet of the present source goes; `None` if it is older than the source's first
+    /// packet in this stream, or was left out.
+    #[inline]
     #[must_use]
-    pub(crate) fn sequence(&self, sequence: u64) -> Option<u64> {
+    pub(crate) fn place(&self, sequence: u64) -> Option<Place> {
         if sequence < self.start {
             return None;
         }
-        if self.skips == 0 {
-            return Some(sequence.wrapping_add(self.offset));
+        if self.left_out.is_empty() {
+            return Some(Place { sequence: sequence.wrapping_add(self.offset), pictures: 0 });
         }
-        let skipped = self.skipped.get(..self.skips.min(SKIPS)).unwrap_or_default();
-        if skipped.contains(&sequence) || self.is_forgotten(sequence) {
-            return None;
-        }
-        let later = skipped.iter().filter(|&&skip| skip > sequence).count();
-        Some(sequence.wrapping_add(self.offset).wrapping_add(later as u64))
+        let (later, pictures) = self.left_out.around(sequence)?;
+        let sequence = sequence.wrapping_add(self.offset).wrapping_add(later);
+        Some(Place { sequence, pictures })
     }
 
     /// The outgoing timestamp of a packet of the present source.
@@ -139,17 +146,31 @@ impl Rewriter {
     }
 
     /// A packet of the present source is left out, and the following close up. Only the newest
-    /// packet can be left out without a gap; `false` if it is not.
-    pub(crate) fn skip(&mut self, sequence: u64) -> bool {
-        if sequence < self.start || self.sequence(sequence).is_none_or(|out| out <= self.last) {
+    /// packet can be left out without a gap; `false` if it is not. `picture` is the timestamp, as it
+    /// came, where a whole picture is left out.
+    pub(crate) fn skip(&mut self, sequence: u64, picture: Option<u32>) -> bool {
+        if self.place(sequence).is_none_or(|place| place.sequence <= self.last) {
             return false;
         }
-        if let Some(place) = self.skipped.get_mut(self.skips % SKIPS) {
-            *place = sequence;
-        }
-        self.skips = if self.skips == 2 * SKIPS { SKIPS + 1 } else { self.skips + 1 };
+        self.left_out.push(sequence, picture);
         self.offset = self.offset.wrapping_sub(1);
         true
+    }
+
+    /// Whether the picture with this timestamp was left out.
+    pub(crate) fn is_left_out(&self, timestamp: u32) -> bool {
+        self.left_out.contains(timestamp)
+    }
+
+    /// Something of the present source was left out.
+    #[inline]
+    pub(crate) fn leaves_out(&self) -> bool {
+        !self.left_out.is_empty()
+    }
+
+    /// Nothing that was sent follows this packet of the present source.
+    pub(crate) fn is_newest(&self, sequence: u64) -> bool {
+        self.place(sequence).is_some_and(|place| place.sequence > self.last)
     }
 
     /// Where the stream is now.
@@ -157,12 +178,6 @@ impl Rewriter {
     pub(crate) fn stopped(&self) -> Stopped {
         let sequence = crate::seq::Unwrapper::wrapped(self.last);
         Stopped { sequence, time: self.last_at.map(|at| (self.last_timestamp, at)) }
-    }
-
-    /// Older than the oldest left-out packet that is remembered: its number can no longer be told,
-    /// and a number must never be used twice.
-    fn is_forgotten(&self, sequence: u64) -> bool {
-        self.skips > SKIPS && self.skipped.iter().all(|&skip| sequence < skip)
     }
 
     /// Timestamp of the first packet after a splice: the translated one if it is plausible.
@@ -181,8 +196,6 @@ impl Rewriter {
     }
 }
 
-/// How many left-out packets are remembered for packets that come out of order around them.
-const SKIPS: usize = 16;
 /// Sender reports of one publisher are seconds apart.
 const MAX_APART_SECONDS: u64 = 60;
 /// A translation further than this from the clock's guess is wrong.
@@ -201,7 +214,7 @@ mod tests {
     }
 
     fn send(rewriter: &mut Rewriter, sequence: u64) -> Option<u64> {
-        let out = rewriter.sequence(sequence)?;
+        let out = rewriter.place(sequence)?.sequence;
         rewriter.sent(test_clock().mono, out, rewriter.timestamp(1000));
         Some(out & 0xffff)
     }
@@ -211,16 +224,16 @@ mod tests {
         let mut rewriter = started(5000);
         assert_eq!(send(&mut rewriter, 5000), Some(100));
         assert_eq!(send(&mut rewriter, 5002), Some(102));
-        assert!(rewriter.skip(5003));
+        assert!(rewriter.skip(5003, None));
         assert_eq!(send(&mut rewriter, 5004), Some(103));
-        assert_eq!(rewriter.sequence(5003), None);
+        assert_eq!(rewriter.place(5003), None);
         assert_eq!(send(&mut rewriter, 5001), Some(101), "came late, before the one left out");
     }
 
     #[test]
     fn a_packet_before_the_splice_is_not_sent() {
         let rewriter = started(5000);
-        assert_eq!(rewriter.sequence(4999), None);
+        assert_eq!(rewriter.place(4999), None);
     }
 
     #[test]
@@ -231,7 +244,7 @@ mod tests {
         let splice =
             Splice { sequence: 77, timestamp: 5, continued: Some(10_000), clock_rate: 90_000 };
         rewriter.splice(now, splice);
-        assert_eq!(rewriter.sequence(77).map(|out| out & 0xffff), Some(101));
+        assert_eq!(rewriter.place(77).map(|place| place.sequence & 0xffff), Some(101));
         assert_eq!(rewriter.timestamp(5), 10_000);
     }
 

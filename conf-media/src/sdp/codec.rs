@@ -56,6 +56,8 @@ impl Section {
             encodings: self.encodings(),
             codecs,
             extensions: self.extensions(),
+            screen: false,
+            sizes: Vec::new(),
         })
     }
 

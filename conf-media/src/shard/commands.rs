@@ -44,6 +44,10 @@ impl Shard {
                 self.edge_key(track, peer).map(|edge| self.end_edge(edge))
             }
             Command::Pause { track, peer, paused } => self.pause(now, track, peer, paused),
+            Command::Prefer { track, peer, preference } => {
+                self.prefer(now, (track, peer), preference)
+            }
+            Command::Limit { peer, bits_per_second } => self.limit(now, peer, bits_per_second),
             Command::SetPadding { peer, padding } => self.set_padding(peer, padding),
         };
         self.count();
@@ -280,6 +284,7 @@ impl Shard {
             self.end_edge(key);
         }
         let key = self.add_edge(now, track, subscriber, subscription)?;
+        self.allocate_soon(now, subscriber);
         let (tracks, mut downstream) = self.downstream(now);
         if let Some(track) = tracks.get_mut(track) {
             downstream.join(track, key);
@@ -345,9 +350,13 @@ impl Shard {
         let key = self.edge_key(id, peer)?;
         let track = self.track_key(id)?;
         let edge = self.edges.get_mut(key).ok_or(Refusal::UnknownTrack)?;
-        edge.paused = paused;
+        edge.still.paused = paused;
+        let subscriber = edge.subscriber;
         if paused {
             edge.rest();
+        }
+        self.allocate_soon(now, subscriber);
+        if paused {
             return Ok(());
         }
         let (tracks, mut downstream) = self.downstream(now);
@@ -430,7 +439,7 @@ impl Shard {
         }
     }
 
-    fn peer_key(&self, id: PeerId) -> Result<Key<Peer>, Refusal> {
+    pub(super) fn peer_key(&self, id: PeerId) -> Result<Key<Peer>, Refusal> {
         self.peer_ids.get(&id).copied().ok_or(Refusal::UnknownPeer)
     }
 
@@ -438,7 +447,7 @@ impl Shard {
         self.track_ids.get(&id).copied().ok_or(Refusal::UnknownTrack)
     }
 
-    fn edge_key(&self, id: TrackId, peer: PeerId) -> Result<Key<Edge>, Refusal> {
+    pub(super) fn edge_key(&self, id: TrackId, peer: PeerId) -> Result<Key<Edge>, Refusal> {
         let (track, peer) = (self.track_key(id)?, self.peer_key(peer)?);
         let received = self.peers.get(peer).map(|peer| peer.received.as_slice());
         let of_track = |key: &&Key<Edge>| self.edges.get(**key).is_some_and(|e| e.track == track);

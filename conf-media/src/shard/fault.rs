@@ -110,7 +110,9 @@ fn subject(command: &Command) -> Option<PeerId> {
         | Command::Publish { peer, .. }
         | Command::Subscribe { peer, .. }
         | Command::Unsubscribe { peer, .. }
-        | Command::Pause { peer, .. } => Some(*peer),
+        | Command::Pause { peer, .. }
+        | Command::Prefer { peer, .. }
+        | Command::Limit { peer, .. } => Some(*peer),
         _ => None,
     }
 }

@@ -146,7 +146,7 @@ impl Shard {
         let Some(track) = self.tracks.get_mut(edge.track).filter(|track| track.is_video()) else {
             return;
         };
-        let source = edge.source.or(track.layers.best());
+        let source = edge.source.or(edge.goal(&track.goals(now.mono)));
         if let Some(encoding) = source.and_then(|source| track.encodings.get_mut(source)) {
             encoding.gate.request(now.mono);
             self.out.timers.wake_by(track.timer, now.mono);

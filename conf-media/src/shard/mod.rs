@@ -4,6 +4,7 @@
 //! has validated, and by nothing else. A shard has no lock, reads no clock and, once its rings are
 //! there, allocates nothing for a packet.
 
+mod allocation;
 mod burst;
 mod commands;
 mod elsewhere;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::allocate::Demand;
 use crate::command::{Command, Event, PeerId, RoomId, TrackId};
 use crate::director::{Order, Report, ShardIndex};
 use crate::egress::TxBatch;
@@ -35,6 +37,7 @@ use crate::stats::{Counters, DropReason, TransportStats};
 use crate::time::Now;
 use crate::track::Track;
 
+use allocation::Shown;
 use burst::Burst;
 use elsewhere::Others;
 use hash::Seeded;
@@ -175,6 +178,9 @@ pub struct Shard {
     at_work: Option<Due>,
     /// Sequence numbers to ask a publisher for.
     missing: Vec<u16>,
+    /// Pictures of the subscriber for whom is being shared out, and what they may be sent as.
+    shown: Vec<Shown>,
+    demands: Vec<Demand>,
 }
 
 impl Shard {
@@ -210,6 +216,8 @@ impl Shard {
             planted: None,
             at_work: None,
             missing: Vec::with_capacity(512),
+            shown: Vec::new(),
+            demands: Vec::new(),
         }
     }
 

@@ -366,13 +366,15 @@ fn keep(
         return Err(DropReason::Muted);
     }
     let descriptor = descriptor.and_then(|id| view.extension(packet, id));
-    let picture = codec.describe(view.payload(packet), descriptor);
+    let frame = descriptor.and_then(|value| encoding.dependency.read(sequence, value));
+    let picture = codec.describe(view.payload(packet)).with(frame);
     let uneven = is_video && encoding.evener.handle(view, packet.len() - usize::from(view.padding));
     let kept = encoding.ring.insert(sequence, packet, Entry { view: *view, picture, uneven });
     if matches!(kept, Kept::Newest | Kept::Older) {
         encoding.late_in_row = 0;
         encoding.kept_at = Some(now.mono);
         encoding.missing.record(view.sequence, now.mono);
+        encoding.meter.record(now.mono, &picture, packet.len());
         if picture.keyframe && picture.start {
             encoding.gate.arrived(now.mono);
             encoding.keyframe_at = Some(now.mono);

@@ -305,8 +305,16 @@ impl Shard {
             self.stop_edges(key, number);
         }
         let track = self.tracks.get_mut(key).ok_or(DropReason::UnknownSource)?;
+        let descriptor = track.publication.extensions.dependency_descriptor;
         let encoding = track.encodings.get_mut(number).ok_or(DropReason::UnknownSource)?;
         encoding.epoch = relayed.epoch;
+        if let Some(id) =
+            descriptor.filter(|_| relayed.entry.picture.frame.is_some_and(|it| it.key))
+        {
+            // The structure, which later packets refer to.
+            let value = relayed.entry.view.extension(packet, id);
+            value.map(|value| encoding.dependency.read(relayed.sequence, value));
+        }
         match encoding.ring.insert(relayed.sequence, packet, relayed.entry) {
             Kept::Duplicate => return Err(DropReason::Duplicate),
             Kept::Late => return Err(DropReason::Late),
@@ -314,6 +322,7 @@ impl Shard {
             Kept::Newest | Kept::Older => {}
         }
         encoding.kept_at = Some(now.mono);
+        encoding.meter.record(now.mono, &relayed.entry.picture, packet.len());
         if relayed.entry.picture.keyframe && relayed.entry.picture.start {
             encoding.gate.arrived(now.mono);
             encoding.keyframe_at = Some(now.mono);

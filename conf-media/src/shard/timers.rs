@@ -88,8 +88,10 @@ impl Shard {
         }
         self.transport_feedback(now, key);
         self.receiver_report(now, key);
+        self.allocate_if_due(now, key);
         let peer = self.peers.get(key)?;
-        peer.agent.timeout().into_iter().chain(peer.upstream.due()).min()
+        let dues = [peer.agent.timeout(), peer.upstream.due(), peer.downlink.due()];
+        dues.into_iter().flatten().min()
     }
 
     /// Tells a publisher when its packets came.

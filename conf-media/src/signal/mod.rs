@@ -44,6 +44,10 @@ pub struct Signal {
     created: Option<jiff::Timestamp>,
     /// When changed loudness is told.
     speakers_at: Option<Instant>,
+    /// When publishers may have to be told that fewer encodings are needed.
+    needed_at: Option<Instant>,
+    /// The audience for which that was looked at.
+    needed_as_of: Option<u64>,
     ended: bool,
 }
 
@@ -62,6 +66,8 @@ impl Signal {
             version: 0,
             created: None,
             speakers_at: None,
+            needed_at: None,
+            needed_as_of: None,
             ended: false,
         }
     }
@@ -92,6 +98,7 @@ impl Signal {
             Input::End => self.end(),
         };
         self.fill_players();
+        self.tell_needed(now);
         self.drain_room();
         done
     }
@@ -103,6 +110,7 @@ impl Signal {
         self.refresh_tokens(now);
         self.tell_speakers(now);
         self.fill_players();
+        self.tell_needed(now);
         self.drain_room();
     }
 
@@ -119,7 +127,7 @@ impl Signal {
             let refresh = participant.connection.map(|_| participant.refresh_at);
             [participant.gone_at, refresh]
         });
-        let others = [self.speakers_at, self.players.timeout()];
+        let others = [self.speakers_at, self.players.timeout(), self.needed_at];
         deadlines.chain(others).flatten().min()
     }
 

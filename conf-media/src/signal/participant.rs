@@ -8,7 +8,7 @@ use livekit_protocol as proto;
 
 use super::livekit::token::{Claims, Grants};
 use super::types::{ConnectionId, Identity, Join, Source};
-use crate::command::{Kind, Label, PeerId, Subscription, TrackId};
+use crate::command::{Kind, Label, PeerId, Preference, Subscription, TrackId};
 use crate::ice::Credentials;
 
 /// One participant.
@@ -67,7 +67,18 @@ pub(super) struct Published {
     pub(super) mid: Option<Label>,
     /// Among the loudest microphones of the room.
     pub(super) heard: bool,
+    /// Which of its encodings are needed.
+    pub(super) needed: Needed,
     pub(super) info: proto::TrackInfo,
+}
+
+/// Which encodings of a published track its subscribers need, and what its publisher was told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Needed {
+    /// The encodings below this index; `None` before it was looked at.
+    pub(super) told: Option<u8>,
+    /// Fewer are needed since then: told at this time, if that lasts.
+    pub(super) lower_at: Option<Instant>,
 }
 
 impl Published {
@@ -136,6 +147,8 @@ pub(super) struct Wishes {
     pub(super) said: BTreeMap<TrackId, bool>,
     /// Subscribed but hidden.
     pub(super) hidden: BTreeSet<TrackId>,
+    /// How single tracks are shown.
+    pub(super) shown: BTreeMap<TrackId, Preference>,
     /// Its browser cannot decode them; it was told.
     pub(super) undecodable: BTreeSet<TrackId>,
 }

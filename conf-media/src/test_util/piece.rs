@@ -4,10 +4,10 @@
 use std::time::Instant;
 
 use super::{FROM, TO, label, payload};
-use crate::codec::Codec;
+use crate::codec::{Codec, dependency};
 use crate::command::{Encoding, Kind, Publication, Subscription};
 use crate::forward::rewrite::{Splice, Stopped};
-use crate::forward::{Edge, Packet};
+use crate::forward::{Choice, Edge, Packet};
 use crate::rtp;
 use crate::slab::Key;
 use crate::track::ring::{Entry, Kept, Ring};
@@ -16,6 +16,7 @@ use crate::track::ring::{Entry, Kept, Ring};
 #[derive(Debug)]
 pub struct Piece {
     codec: Codec,
+    dependency: dependency::Reader,
     ring: Ring,
     edge: Edge,
 }
@@ -31,6 +32,8 @@ impl Piece {
             encodings: vec![encoding],
             codecs: vec![payload(96, codec, Some(97))],
             extensions: FROM,
+            screen: false,
+            sizes: Vec::new(),
         };
         let subscription = Subscription {
             codecs: vec![payload(120, codec, Some(121))],
@@ -39,7 +42,8 @@ impl Piece {
         };
         let before = (Stopped::default(), 0);
         let edge = Edge::new((Key::NOWHERE, &publication), Key::NOWHERE, subscription, before);
-        Self { codec, ring: Ring::new(512), edge }
+        let dependency = dependency::Reader::default();
+        Self { codec, dependency, ring: Ring::new(512), edge }
     }
 
     /// The edge begins with a packet that is in the ring.
@@ -57,7 +61,8 @@ impl Piece {
     pub fn insert(&mut self, sequence: u64, packet: &[u8]) -> bool {
         let Ok(view) = rtp::parse(packet) else { return false };
         let descriptor = FROM.dependency_descriptor.and_then(|id| view.extension(packet, id));
-        let picture = self.codec.describe(view.payload(packet), descriptor);
+        let frame = descriptor.and_then(|value| self.dependency.read(sequence, value));
+        let picture = self.codec.describe(view.payload(packet)).with(frame);
         let kept = self.ring.insert(sequence, packet, Entry { view, picture, uneven: false });
         matches!(kept, Kept::Newest | Kept::Older)
     }
@@ -68,7 +73,8 @@ impl Piece {
         let stored = self.ring.get(sequence)?;
         let packet = Packet::new(stored, FROM);
         let format = self.edge.format(stored.entry.view.payload_type)?;
-        let rewritten = self.edge.rewrite(format, &packet)?;
+        let Choice::Send { last } = self.edge.choose(&packet) else { return None };
+        let rewritten = self.edge.rewrite(format, &packet, last)?;
         let len = self.edge.write(&rewritten, &packet, out)?;
         self.edge.sent(now, &packet, &rewritten);
         Some((rewritten.header.sequence, len))

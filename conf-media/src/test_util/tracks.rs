@@ -38,6 +38,8 @@ pub fn microphone(mid: &str, ssrc: u32) -> Publication {
         encodings: vec![Encoding { rid: None, ssrc: Some(ssrc), rtx_ssrc: None }],
         codecs: vec![payload(111, Codec::Opus, None)],
         extensions: FROM,
+        screen: false,
+        sizes: Vec::new(),
     }
 }
 
@@ -50,6 +52,8 @@ pub fn camera(mid: &str, ssrc: u32) -> Publication {
         encodings: vec![Encoding { rid: None, ssrc: Some(ssrc), rtx_ssrc: Some(ssrc + 1) }],
         codecs: vec![payload(96, Codec::Vp8, Some(97))],
         extensions: FROM,
+        screen: false,
+        sizes: Vec::new(),
     }
 }
 

@@ -235,7 +235,7 @@ mod tests {
         header.write(&[], &mut packet).unwrap();
         packet.extend(payload);
         let view = rtp::parse(&packet).unwrap();
-        let picture = Codec::Vp8.describe(view.payload(&packet), None);
+        let picture = Codec::Vp8.describe(view.payload(&packet));
         ring.insert(sequence, &packet, Entry { view, picture, uneven: false })
     }
 
@@ -314,7 +314,7 @@ mod tests {
             header.write(&[], &mut packet).unwrap();
             packet.extend(payload);
             let view = rtp::parse(&packet).unwrap();
-            let picture = Codec::H264 { profile: 0x42e0, mode: 1 }.describe(payload, None);
+            let picture = Codec::H264 { profile: 0x42e0, mode: 1 }.describe(payload);
             ring.insert(sequence, &packet, Entry { view, picture, uneven: false });
             ring.keyframe(8)
         };

@@ -44,6 +44,10 @@ pub struct Camera {
     pub lose: Vec<u16>,
     /// The shard is expected to refuse its packets.
     pub refused: bool,
+    /// Every other picture is of a higher temporal layer, and needs only the one before.
+    pub temporal: bool,
+    /// Bytes of a payload.
+    pub len: usize,
 }
 
 impl Camera {
@@ -57,6 +61,8 @@ impl Camera {
             mid: "1",
             lose: Vec::new(),
             refused: false,
+            temporal: false,
+            len: 200,
         }
     }
 
@@ -73,7 +79,10 @@ impl Camera {
     /// Sends one picture of two packets.
     pub fn picture(&mut self, lab: &mut Lab, peer: usize, keyframe: bool) {
         for start in [true, false] {
-            let payload = vp8(self.picture, keyframe && start, start, 200);
+            let mut payload = vp8(self.picture, keyframe && start, start, self.len);
+            if self.temporal && self.picture % 2 == 1 && !keyframe {
+                payload[5] = 0x60; // layer 1, synchronisation point
+            }
             let mut extensions: Vec<(u8, &[u8])> = Vec::new();
             if let Some(rid) = self.rid {
                 extensions = vec![(1, self.mid.as_bytes()), (2, rid.as_bytes())];

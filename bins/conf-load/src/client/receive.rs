@@ -227,7 +227,7 @@ impl Receiver {
         let Some((stamp, payload)) = opened(packet, opener, counts) else { return };
         let Some(stream) = self.streams.get_mut(at) else { return };
         if !stream.keyframe {
-            if Codec::Vp8.describe(payload, None).keyframe {
+            if Codec::Vp8.describe(payload).keyframe {
                 stream.keyframe = true;
                 self.news.push(Step::FirstKeyframe);
             } else if stream.ask_at.is_none_or(|ask_at| now >= ask_at) {

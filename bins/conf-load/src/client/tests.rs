@@ -84,6 +84,8 @@ impl Server {
                 encodings: vec![Encoding { rid: None, ssrc: Some(source.ssrc), rtx_ssrc: None }],
                 codecs: codecs(source.kind),
                 extensions: EXTENSIONS,
+                screen: false,
+                sizes: Vec::new(),
             };
             self.media.send(Command::Publish { track, peer, publication });
         }

@@ -108,6 +108,23 @@ pub(super) fn announced(id: TrackId, request: &proto::AddTrackRequest) -> proto:
     }
 }
 
+/// Width and height of `count` encodings, lowest first, as the publisher announced them; empty where
+/// it did not.
+#[expect(deprecated, reason = "clients that announce no codecs say their layers here")]
+pub(super) fn sizes(info: &proto::TrackInfo, count: usize) -> Vec<(u16, u16)> {
+    let size = |width: u32, height: u32| {
+        let known = (u16::try_from(width).ok()?, u16::try_from(height).ok()?);
+        (known.0 > 0 && known.1 > 0).then_some(known)
+    };
+    if count == 1 {
+        return size(info.width, info.height).into_iter().collect();
+    }
+    let mut layers = info.layers.clone();
+    layers.sort_by_key(|layer| layer.quality);
+    let sizes: Option<Vec<_>> = layers.iter().map(|it| size(it.width, it.height)).collect();
+    sizes.filter(|sizes| sizes.len() == count).unwrap_or_default()
+}
+
 /// Completes a track's description from the offer that carries it.
 #[expect(deprecated, reason = "clients still read `simulcast`")]
 pub(super) fn negotiated(track: &mut Published, publication: &Publication, sdp_cid: &str) {

@@ -48,6 +48,7 @@ impl Signal {
                 self.stream_state(*track, *heard);
             }
             Event::Data { peer, message } => self.data(*peer, message)?,
+            Event::Starved { track, peer, starved } => self.starved(*track, *peer, *starved),
             Event::TrackLive { .. } => {}
         }
         Ok(())

@@ -10,8 +10,9 @@
 //! the protocol: `join` (or `reconnect`) first; a participant is announced before its media flows.
 //!
 //! This file dispatches; [`join`] admits, [`resume`] lets a cut session live, [`negotiate`] answers
-//! offers, [`publish`] and [`subscribe`] hold what is sent and received, [`media`] reads the
-//! engine's reports, [`data`] forwards data packets, [`info`] describes people and tracks. Written from the published protobufs
+//! offers, [`publish`] and [`subscribe`] hold what is sent and received, [`quality`] in which size,
+//! [`media`] reads the engine's reports, [`data`] forwards data packets, [`info`] describes people
+//! and tracks. Written from the published protobufs
 //! and the observed behaviour of the client SDKs.
 
 mod data;
@@ -23,6 +24,7 @@ mod media;
 mod negotiate;
 pub mod packet;
 mod publish;
+mod quality;
 pub(super) mod resume;
 mod speakers;
 mod subscribe;

@@ -7,7 +7,7 @@ use proto::signal_response::Message as Response;
 
 use super::participant::{Binding, Door, Participant, Published, Slot, Used};
 use super::subscribe::Wanted;
-use super::types::{Fact, Refusal, TrackState};
+use super::types::{Fact, Refusal, Source, TrackState};
 use super::{Signal, info};
 use crate::command::{Label, PeerId, Publication, TrackId};
 use crate::room::RoomError;
@@ -82,9 +82,11 @@ impl Signal {
         let participant = self.participant(peer)?;
         let mut found: Vec<Found> = Vec::new();
         for section in sending(offer) {
-            let Some(publication) = section.publication() else { continue };
+            let Some(mut publication) = section.publication() else { continue };
             let taken: Vec<TrackId> = found.iter().map(|found| found.track).collect();
             let Some(track) = match_track(participant, section, &taken) else { continue };
+            publication.screen = track.source == Source::ScreenShare;
+            publication.sizes = info::sizes(&track.info, publication.encodings.len());
             found.push(Found {
                 track: track.id,
                 publication,
@@ -235,9 +237,14 @@ impl Signal {
             let Used::Sending(binding) = &slot.used else { continue };
             let subscription = binding.subscription.clone();
             // A track that ended meanwhile is unknown, and `fill` kept only wanted ones.
-            if self.room.subscribe(binding.track, peer, subscription).is_ok()
-                && participant.wishes.hidden.contains(&binding.track)
-            {
+            if self.room.subscribe(binding.track, peer, subscription).is_err() {
+                continue;
+            }
+            let wishes = &participant.wishes;
+            if let Some(preference) = wishes.shown.get(&binding.track) {
+                self.room.prefer(binding.track, peer, *preference);
+            }
+            if wishes.hidden.contains(&binding.track) {
                 self.room.pause(binding.track, peer, true);
             }
         }

@@ -6,7 +6,7 @@ use livekit_protocol as proto;
 use proto::request_response::{Reason, Request as Echo};
 use proto::signal_response::Message as Response;
 
-use super::participant::Published;
+use super::participant::{Needed, Published};
 use super::token::Grants;
 use super::types::{Fact, Identity, Refusal, Source, TrackState};
 use super::{Signal, info};
@@ -60,7 +60,16 @@ impl Signal {
         }
         let info = info::announced(id, request);
         let cid = request.cid.clone();
-        let track = Published { id, cid, kind, source, mid: None, heard: true, info: info.clone() };
+        let track = Published {
+            id,
+            cid,
+            kind,
+            source,
+            mid: None,
+            heard: true,
+            needed: Needed::default(),
+            info: info.clone(),
+        };
         participant.tracks.push(track);
         Ok(info)
     }
@@ -154,6 +163,7 @@ impl Signal {
             for track in gone {
                 participant.wishes.said.remove(&track.id);
                 participant.wishes.hidden.remove(&track.id);
+                participant.wishes.shown.remove(&track.id);
                 participant.wishes.undecodable.remove(&track.id);
             }
         }

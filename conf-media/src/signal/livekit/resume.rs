@@ -69,6 +69,7 @@ impl Signal {
         let room = self.room_info();
         self.send(peer, Response::RoomUpdate(proto::RoomUpdate { room: Some(room) }));
         self.refresh_token(now, peer);
+        self.tell_needed_again(peer);
     }
 
     /// What the client believes after a resume. Its subscriptions are kept as they were here: a

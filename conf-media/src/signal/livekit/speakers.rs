@@ -37,22 +37,33 @@ impl Signal {
     /// or pauses at those who receive it. A client that knows the stream only later need not be
     /// told: to it a pause is silence.
     pub(super) fn stream_state(&mut self, track: TrackId, heard: bool) {
-        let owns = |of: &&Participant| of.tracks.iter().any(|known| known.id == track);
-        let Some(publisher) = self.participants.values().find(owns) else { return };
-        let state = if heard { proto::StreamState::Active } else { proto::StreamState::Paused };
-        let info = proto::StreamStateInfo {
-            participant_sid: publisher.profile.sid.clone(),
-            track_sid: track_sid(track),
-            state: state.into(),
-        };
-        let update = proto::StreamStateUpdate { stream_states: vec![info] };
-        let message = Response::StreamStateUpdate(update);
+        let Some(message) = self.stream_state_update(track, heard) else { return };
         let everybody: Vec<PeerId> = self.participants.keys().copied().collect();
         for peer in everybody {
             if self.room.subscriptions(peer).any(|received| received == track) {
                 self.send(peer, message.clone());
             }
         }
+    }
+
+    /// A subscriber's network does not take a track any more, or does again.
+    pub(super) fn starved(&mut self, track: TrackId, peer: PeerId, starved: bool) {
+        if let Some(message) = self.stream_state_update(track, !starved) {
+            self.send(peer, message);
+        }
+    }
+
+    fn stream_state_update(&self, track: TrackId, active: bool) -> Option<Response> {
+        let owns = |of: &&Participant| of.tracks.iter().any(|known| known.id == track);
+        let publisher = self.participants.values().find(owns)?;
+        let state = if active { proto::StreamState::Active } else { proto::StreamState::Paused };
+        let info = proto::StreamStateInfo {
+            participant_sid: publisher.profile.sid.clone(),
+            track_sid: track_sid(track),
+            state: state.into(),
+        };
+        let update = proto::StreamStateUpdate { stream_states: vec![info] };
+        Some(Response::StreamStateUpdate(update))
     }
 
     /// Silence, because its microphone was muted or is gone. Told at once.

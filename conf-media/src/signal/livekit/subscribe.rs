@@ -142,18 +142,6 @@ impl Signal {
         Ok(())
     }
 
-    /// The client shows tracks or hides them. Size and priority wait for the allocator.
-    pub(super) fn track_setting(
-        &mut self,
-        peer: PeerId,
-        request: &proto::UpdateTrackSettings,
-    ) -> Result<(), Refusal> {
-        for sid in request.track_sids.iter().take(MAX_SIDS) {
-            self.hide(peer, sid, request.disabled);
-        }
-        Ok(())
-    }
-
     pub(super) fn hide(&mut self, peer: PeerId, sid: &str, hidden: bool) {
         let Some(track) = self.live_track(sid) else { return };
         let Some(participant) = self.participants.get_mut(&peer) else { return };
@@ -177,7 +165,7 @@ impl Signal {
         }
     }
 
-    fn live_track(&self, sid: &str) -> Option<TrackId> {
+    pub(super) fn live_track(&self, sid: &str) -> Option<TrackId> {
         let mut participants = self.participants.values();
         let track = participants.find_map(|participant| participant.track(sid))?;
         track.mid.map(|_| track.id)

@@ -272,7 +272,11 @@ fn a_hidden_tile_pauses_its_track_without_a_negotiation() {
     meeting.say(2, setting(false)).unwrap();
     assert!(matches!(
         meeting.commands[..],
-        [Command::Pause { paused: true, .. }, Command::Pause { paused: false, .. }]
+        [
+            Command::Pause { paused: true, .. },
+            Command::Pause { paused: false, .. },
+            Command::Prefer { .. }
+        ]
     ));
     assert!(meeting.received(2).is_empty());
 }
