@@ -32,6 +32,8 @@ export interface Seen {
   screen: Track | undefined;
   microphone: 'off' | 'muted' | 'on';
   weak: boolean;
+  /** My connection does not take these pictures now. */
+  held: { camera: boolean; screen: boolean };
 }
 
 export type MediaState = 'connecting' | 'connected' | 'reconnecting' | 'failed' | 'closed';
@@ -76,7 +78,7 @@ export class Media {
     this.#options = options;
     this.room = new Room({
       adaptiveStream: true,
-      dynacast: false,
+      dynacast: true,
       disconnectOnPageLeave: true,
       stopLocalTrackOnUnpublish: true,
       audioCaptureDefaults: { deviceId: ideal(preferences.microphone), echoCancellation: true, noiseSuppression: true, autoGainControl: true },
@@ -316,12 +318,17 @@ function look(participant: Participant): Seen {
     screen: picture(participant, Track.Source.ScreenShare),
     microphone: microphone ? (microphone.isMuted ? 'muted' : 'on') : 'off',
     weak: participant.connectionQuality === ConnectionQuality.Poor || participant.connectionQuality === ConnectionQuality.Lost,
+    held: { camera: isHeld(participant, Track.Source.Camera), screen: isHeld(participant, Track.Source.ScreenShare) },
   };
 }
 
 function picture(participant: Participant, source: Track.Source): Track | undefined {
   const publication = participant.getTrackPublication(source);
   return publication && !publication.isMuted ? publication.track : undefined;
+}
+
+function isHeld(participant: Participant, source: Track.Source): boolean {
+  return participant.getTrackPublication(source)?.track?.streamState === Track.StreamState.Paused;
 }
 
 function isLive(handed: Handed | undefined): handed is MediaStreamTrack {
@@ -353,6 +360,7 @@ const REFRESHING = [
   RoomEvent.TrackUnsubscribed,
   RoomEvent.TrackMuted,
   RoomEvent.TrackUnmuted,
+  RoomEvent.TrackStreamStateChanged,
   RoomEvent.LocalTrackPublished,
   RoomEvent.LocalTrackUnpublished,
   RoomEvent.ConnectionQualityChanged,

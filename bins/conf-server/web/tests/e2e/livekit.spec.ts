@@ -1,44 +1,7 @@
 // An unmodified livekit-client on a page of its own, with a token of the operator's API key.
-import { readFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { Browser } from '@playwright/test'
+import { twoEmbedders } from './embedder'
 import { expect, test } from './fixtures'
-import { type Server } from './server'
 import { token } from './token'
-
-const bundle = readFileSync(new URL('../../node_modules/livekit-client/dist/livekit-client.umd.js', import.meta.url))
-
-/** A page of another origin that has nothing but the client library. */
-async function foreignPage(port: number) {
-  const http = createServer((request, response) => {
-    const script = request.url?.endsWith('.js')
-    response.setHeader('content-type', script ? 'text/javascript' : 'text/html')
-    response.end(script ? bundle : '<!doctype html><title>embedder</title><script src="/livekit.js"></script>')
-  })
-  await new Promise<void>((resolve) => http.listen(port, '127.0.0.1', resolve))
-  return http
-}
-
-/** Two people in the open room, each on a page of another origin with the client library only. */
-async function twoEmbedders(server: Server, browser: Browser, options: object, rights: Record<string, object> = {}) {
-  const http = await foreignPage(server.port + 300)
-  const enter = async (identity: string) => {
-    const page = await browser.newPage() // in a context of its own
-    await page.goto(`http://127.0.0.1:${server.port + 300}/`)
-    await page.evaluate(async ([url, jwt, options]) => {
-      const page = window as any
-      page.room = new page.LivekitClient.Room(options)
-      await page.room.connect(url, jwt)
-    }, [server.url.replace('http', 'ws'), token(identity, server.code, { video: { roomJoin: true, room: server.code, ...rights[identity] } }), options] as const)
-    return page
-  }
-  const [one, two] = [await enter('one'), await enter('two')]
-  const close = async () => {
-    for (const page of [one, two]) await page.close()
-    http.close()
-  }
-  return { one, two, close }
-}
 
 test('the unmodified client joins, publishes, subscribes, mutes, shares and leaves', async ({ server, withTone }) => {
   const { one, two, close } = await twoEmbedders(server, await withTone(440), { adaptiveStream: false, dynacast: true })
