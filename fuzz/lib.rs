@@ -3,6 +3,7 @@
 //! A target takes any bytes and must return. Its seeds come from the project's own encoders.
 
 mod dependency;
+mod frame;
 mod media;
 mod mutate;
 mod oracle;
@@ -40,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     target("rtp", media::rtp, media::rtp_seeds),
     target("codec", media::codec, media::codec_seeds),
     target("dependency", dependency::run, dependency::seeds),
+    target("frame", frame::run, frame::seeds),
     target("rtcp", media::rtcp, media::rtcp_seeds),
     target("srtp", media::srtp, media::srtp_seeds),
     target("stun", media::stun, media::stun_seeds),

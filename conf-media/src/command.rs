@@ -39,6 +39,13 @@ pub enum Command {
         /// Our ICE user name fragment and password towards it.
         credentials: Credentials,
     },
+    /// A peer that is a program of this process: it publishes by [`Command::Inject`].
+    AddLocalPeer {
+        /// The new peer.
+        peer: PeerId,
+        /// Where it meets the others.
+        room: RoomId,
+    },
     /// The peer restarts ICE; the old path lives until the first check with the new credentials.
     RestartIce {
         /// The peer.
@@ -151,6 +158,27 @@ pub enum Command {
         /// Size, frame rate, priority.
         preference: Preference,
     },
+    /// A program of this process gets a copy of each packet of a track.
+    Tap {
+        /// The track.
+        track: TrackId,
+        /// The writing end; see [`crate::frame::tap`].
+        tap: crate::frame::Tap,
+    },
+    /// Who reads a track needs a keyframe.
+    AskKeyframe {
+        /// The track.
+        track: TrackId,
+        /// Of which encoding, lowest first.
+        encoding: u8,
+    },
+    /// A program of this process publishes a frame.
+    Inject {
+        /// The track, of a peer that is local.
+        track: TrackId,
+        /// The frame's packets.
+        frame: Injected,
+    },
     /// The subscriber shows the track or hides it (a hidden one is not sent).
     Pause {
         /// The track.
@@ -215,6 +243,11 @@ pub enum Event {
         /// The track.
         track: TrackId,
     },
+    /// A track that a program of this process publishes should go on with a keyframe.
+    KeyframeWanted {
+        /// The track.
+        track: TrackId,
+    },
     /// How loud a microphone is (RFC 6464), sent on change, at most every 300 ms a track.
     Level {
         /// The audio track.
@@ -254,9 +287,10 @@ impl Event {
             | Self::Failed { peer, .. }
             | Self::Data { peer, .. }
             | Self::Starved { peer, .. } => Subject::Peer(*peer),
-            Self::TrackLive { track } | Self::Level { track, .. } | Self::Heard { track, .. } => {
-                Subject::Track(*track)
-            }
+            Self::TrackLive { track }
+            | Self::KeyframeWanted { track }
+            | Self::Level { track, .. }
+            | Self::Heard { track, .. } => Subject::Track(*track),
         }
     }
 }
@@ -364,6 +398,15 @@ pub struct Extensions {
     pub video_orientation: Option<u8>,
     /// `…/aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension`
     pub dependency_descriptor: Option<u8>,
+}
+
+/// One frame as packets; a [`crate::frame::Writer`] makes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Injected {
+    /// Whole RTP packets, unencrypted, in order.
+    pub packets: Vec<Bytes>,
+    /// Now and then: an NTP time, and the timestamp of the same moment.
+    pub clock: Option<(u64, u32)>,
 }
 
 /// SHA-256 of a DTLS certificate (RFC 8122).

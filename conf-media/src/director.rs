@@ -128,6 +128,7 @@ impl Director {
             Command::ExpectFingerprint { peer, .. }
             | Command::Negotiate { peer, .. }
             | Command::SendData { peer, .. } => self.peer(peer).map(|_| ()),
+            Command::AddLocalPeer { peer, room } => self.add_local_peer(peer, room),
             Command::RemovePeer { peer } => self.remove_peer(peer),
             Command::SendDatagram { peer, .. } if self.shard_of(peer)?.is_none() => {
                 Err(Refusal::NoAddress)
@@ -142,7 +143,10 @@ impl Director {
             | Command::Subscribe { track, .. }
             | Command::Unsubscribe { track, .. }
             | Command::Pause { track, .. }
-            | Command::Prefer { track, .. } => self.of_track(track, command),
+            | Command::Prefer { track, .. }
+            | Command::Tap { track, .. }
+            | Command::AskKeyframe { track, .. }
+            | Command::Inject { track, .. } => self.of_track(track, command),
         }
     }
 

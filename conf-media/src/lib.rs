@@ -22,6 +22,7 @@
 //! | which layer, when a keyframe, what again, who speaks | `forward/{layers,keyframe,resend,speaker}` |
 //! | what is read and written, packet by packet | [`rtp`], [`rtcp`], [`codec`], [`seq`], [`srtp`], [`stun`], [`ice`] |
 //! | handshakes and data channels | [`dtls`], [`data`] |
+//! | frames for programs of the process, and theirs | [`frame`], `shard/tap` |
 //! | session descriptions, signalling | [`sdp`], `signal` |
 //! | batches of datagrams; counters | [`ingress`], [`egress`], [`stats`] |
 //!
@@ -92,6 +93,7 @@ pub mod director;
 pub mod dtls;
 pub mod egress;
 mod forward;
+pub mod frame;
 pub mod ice;
 pub mod ingress;
 #[cfg(feature = "net")]

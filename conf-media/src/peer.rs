@@ -50,6 +50,8 @@ pub(crate) struct Peer {
     /// What it is sent may be evened out by a byte of padding.
     pub(crate) padding: bool,
     finished: Vec<Finished>,
+    /// It is a program of this process: there is no address to send to.
+    pub(crate) local: bool,
 }
 
 /// Where, with what and under which numbers media goes to a peer.
@@ -141,6 +143,7 @@ impl Peer {
             transport: None,
             padding: false,
             finished: Vec::new(),
+            local: false,
         }
     }
 

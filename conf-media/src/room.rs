@@ -91,6 +91,13 @@ impl Room {
         }
     }
 
+    /// A program of this process will publish ([`crate::frame::Writer`]).
+    pub fn add_local_peer(&mut self, peer: PeerId) {
+        if self.peers.insert(peer, None).is_none() {
+            self.commands.push_back(Command::AddLocalPeer { peer, room: self.id });
+        }
+    }
+
     /// The peer restarts ICE.
     ///
     /// # Errors

@@ -64,6 +64,8 @@ pub enum DropReason {
     LinkFullSound,
     /// Nor for a datagram of a peer that lives there.
     HandOverFull,
+    /// A program that reads a track has not taken what came before.
+    TapFull,
     /// A message over a data channel that may lose some, above what its sender may send.
     DataRate,
     /// A message for a data channel whose peer does not take what it is sent.
@@ -74,7 +76,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them, in the order of [`Counters::drops`].
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Unclassified,
         Self::Stun,
         Self::UnknownUser,
@@ -101,6 +103,7 @@ impl DropReason {
         Self::LinkFull,
         Self::LinkFullSound,
         Self::HandOverFull,
+        Self::TapFull,
         Self::DataRate,
         Self::DataSlow,
         Self::DataClosed,
@@ -136,6 +139,7 @@ impl DropReason {
             Self::LinkFull => "link_full",
             Self::LinkFullSound => "link_full_sound",
             Self::HandOverFull => "hand_over_full",
+            Self::TapFull => "tap_full",
             Self::DataRate => "data_rate",
             Self::DataSlow => "data_slow",
             Self::DataClosed => "data_closed",
@@ -281,6 +285,8 @@ counters! {
     timers_run,
     /// Panics in handshakes that were caught; each ended one peer.
     handshake_panics,
+    /// Media packets that were copied for programs of this process.
+    tapped,
     /// Messages that came over data channels.
     data_messages_in,
     /// Their bytes.

@@ -18,6 +18,7 @@ use crate::forward::stage::Place;
 use crate::peer::Peer;
 use crate::seq::{Missing, MissingPackets, ReceiverStats, Unwrapper};
 use crate::shard::relay::Relay;
+use crate::shard::tap::Tap;
 use crate::shard::wheel::Timer;
 use crate::slab::Key;
 
@@ -36,6 +37,8 @@ pub(crate) struct Track {
     pub(crate) edges: Vec<Key<Edge>>,
     /// Other shards that get a copy of each packet.
     pub(crate) relays: Vec<Relay>,
+    /// Programs of this process that get a copy of each packet.
+    pub(crate) taps: Vec<Tap>,
     pub(crate) speaker: Option<Speaker>,
     /// Among the microphones of its room, if its packets carry levels.
     pub(crate) place: Option<Place>,
@@ -105,6 +108,7 @@ impl Track {
             encodings,
             edges: Vec::new(),
             relays: Vec::new(),
+            taps: Vec::new(),
             speaker,
             place: None,
             timer: Timer::NONE,

@@ -131,7 +131,7 @@ impl Line {
     /// Hands a command to the engine and notes whose events will come here.
     pub(crate) fn send(&mut self, command: Command) {
         match &command {
-            Command::AddPeer { peer, .. } => {
+            Command::AddPeer { peer, .. } | Command::AddLocalPeer { peer, .. } => {
                 self.peers.insert(*peer);
                 self.engine.routes.set(Subject::Peer(*peer), Some(&self.sender));
             }

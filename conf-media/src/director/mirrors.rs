@@ -68,6 +68,9 @@ impl Director {
             Command::Pause { peer, .. } | Command::Prefer { peer, .. } => {
                 self.for_peer(peer, command)?;
             }
+            Command::Tap { .. } | Command::AskKeyframe { .. } | Command::Inject { .. } => {
+                self.command(home, command);
+            }
             Command::Mute { muted, .. } => {
                 if let Some(track) = self.tracks.get_mut(&id) {
                     track.muted = muted;

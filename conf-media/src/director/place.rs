@@ -60,6 +60,19 @@ impl Director {
         Ok(())
     }
 
+    /// One that will never connect: it is placed at once, each on another shard.
+    pub(super) fn add_local_peer(&mut self, id: PeerId, room: RoomId) -> Result<(), Refusal> {
+        if self.peers.contains_key(&id) {
+            return Err(Refusal::Duplicate);
+        }
+        let shard = id.0.checked_rem(u64::from(self.shards)).and_then(|it| u8::try_from(it).ok());
+        let shard = ShardIndex(shard.unwrap_or_default());
+        self.command(shard, Command::AddLocalPeer { peer: id, room });
+        let (published, received) = (BTreeSet::new(), BTreeSet::new());
+        self.peers.insert(id, Peer { room, place: Place::At(shard), published, received });
+        Ok(())
+    }
+
     pub(super) fn restart_ice(
         &mut self,
         peer: PeerId,

@@ -28,12 +28,15 @@ use crate::stats::{Counters, Mirror};
 mod address;
 pub mod batch;
 pub mod control;
+mod frames;
 mod place;
 mod route;
 mod shard;
 mod socket;
 mod wake;
 mod worker;
+
+pub use frames::{FrameReader, FrameWriter, Next};
 
 /// What the media engine's sockets are made with.
 #[derive(Clone, Debug)]

@@ -72,6 +72,8 @@ pub enum RtcpError {
     },
 }
 
+const FROM_1900_TO_1970: u64 = 2_208_988_800;
+
 /// The 64-bit NTP time of a wall clock reading: seconds since 1900 and a 32-bit fraction.
 ///
 /// Readings before 1970 give the time of 1970. After 2036 the seconds wrap, as NTP's do.
@@ -80,11 +82,24 @@ pub enum RtcpError {
 /// RFC 3550, section 4.
 #[must_use]
 pub fn ntp(wall: jiff::Timestamp) -> u64 {
-    const FROM_1900_TO_1970: u64 = 2_208_988_800;
     let nanoseconds = u128::try_from(wall.as_nanosecond()).unwrap_or_default();
     let fixed = (nanoseconds << 32) / 1_000_000_000;
     let since_1970 = u64::try_from(fixed & u128::from(u64::MAX)).unwrap_or_default();
     since_1970.wrapping_add(FROM_1900_TO_1970 << 32)
+}
+
+/// The wall clock reading that a 64-bit NTP time means, between 1970 and 2106.
+///
+/// # Source
+/// RFC 3550, section 4; RFC 5905, section 6: before 1970 is after 2036.
+#[must_use]
+pub fn from_ntp(ntp: u64) -> Option<jiff::Timestamp> {
+    let seconds = ntp >> 32;
+    let era = if seconds < FROM_1900_TO_1970 { 1 << 32 } else { 0 };
+    let seconds = i64::try_from(seconds.wrapping_add(era).wrapping_sub(FROM_1900_TO_1970)).ok()?;
+    let fraction = (ntp & u64::from(u32::MAX)).wrapping_mul(1_000_000_000);
+    let nanoseconds = (fraction.wrapping_add(1 << 31) >> 32).min(999_999_999);
+    jiff::Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
 }
 
 /// The middle 32 bits of an NTP time, as report blocks carry it (RFC 3550, section 6.4.1).

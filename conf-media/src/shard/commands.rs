@@ -27,6 +27,7 @@ impl Shard {
             Command::ExpectFingerprint { peer, .. }
             | Command::Negotiate { peer, .. }
             | Command::SendData { peer, .. } => self.peer_key(peer).map(|_| ()),
+            Command::AddLocalPeer { peer, room } => self.add_local_peer(now, peer, room),
             Command::RemovePeer { peer } => self.remove_peer(now, peer),
             Command::SetKeys { peer, keys } => self.set_keys(now, peer, &keys),
             Command::SendDatagram { peer, datagram } => self.send_datagram(peer, &datagram),
@@ -49,12 +50,15 @@ impl Shard {
             }
             Command::Limit { peer, bits_per_second } => self.limit(now, peer, bits_per_second),
             Command::SetPadding { peer, padding } => self.set_padding(peer, padding),
+            Command::Tap { track, tap } => self.add_tap(now, track, tap),
+            Command::AskKeyframe { track, encoding } => self.ask_keyframe(now, track, encoding),
+            Command::Inject { track, frame } => self.inject(now, track, &frame),
         };
         self.count();
         done
     }
 
-    fn add_peer(
+    pub(super) fn add_peer(
         &mut self,
         now: Now,
         id: PeerId,

@@ -103,6 +103,7 @@ impl Shard {
 fn subject(command: &Command) -> Option<PeerId> {
     match command {
         Command::AddPeer { peer, .. }
+        | Command::AddLocalPeer { peer, .. }
         | Command::RestartIce { peer, .. }
         | Command::SetKeys { peer, .. }
         | Command::SetPadding { peer, .. }

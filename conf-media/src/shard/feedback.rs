@@ -85,6 +85,7 @@ impl Shard {
         encoding.stats.record_sender_report(clock.ntp, arrival);
         self.keep_clock(now, (binding.track, binding.encoding), (clock, arrival));
         self.relay_clock(binding.track, binding.encoding);
+        self.tap_clock(binding.track, binding.encoding);
     }
 
     /// Notes which time the timestamps of an encoding stand for.

@@ -48,16 +48,22 @@ pub fn mesh_of(shards: usize, bytes: usize) -> Vec<Links> {
     all
 }
 
-fn ring(bytes: usize) -> (Option<Outgoing>, Option<Incoming>) {
+/// The two ends of one ring of this many bytes.
+pub(crate) fn pair(bytes: usize) -> (Outgoing, Incoming) {
     let (notes, noted) = RingBuffer::new((bytes / BYTES_A_NOTE).max(MIN_NOTES));
     let (bytes, written) = RingBuffer::new(bytes.max(MIN_BYTES));
     let out = Outgoing { notes, bytes, written: false };
-    (Some(out), Some(Incoming { notes: noted, bytes: written, visible: 0 }))
+    (out, Incoming { notes: noted, bytes: written, visible: 0 })
+}
+
+fn ring(bytes: usize) -> (Option<Outgoing>, Option<Incoming>) {
+    let (out, incoming) = pair(bytes);
+    (Some(out), Some(incoming))
 }
 
 /// What goes across, besides the bytes that belong to it.
 #[derive(Clone, Copy)]
-pub(super) enum Note {
+pub(crate) enum Note {
     /// A publisher's packet, opened.
     Packet(Relayed),
     /// Which time a publisher's timestamps stand for.
@@ -72,21 +78,21 @@ pub(super) enum Note {
 
 /// What a mirror must know of a packet.
 #[derive(Clone, Copy)]
-pub(super) struct Relayed {
-    pub(super) track: TrackId,
-    pub(super) encoding: u8,
+pub(crate) struct Relayed {
+    pub(crate) track: TrackId,
+    pub(crate) encoding: u8,
     /// Changes when the source begins anew.
-    pub(super) epoch: u16,
+    pub(crate) epoch: u16,
     /// Pictures before it were left out: streams begin anew with it.
-    pub(super) resumes: bool,
+    pub(crate) resumes: bool,
     /// Unwrapped.
-    pub(super) sequence: u64,
-    pub(super) entry: Entry,
+    pub(crate) sequence: u64,
+    pub(crate) entry: Entry,
 }
 
 /// What is given up first when a ring fills up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Matter {
+pub(crate) enum Matter {
     /// The first packet of a picture.
     Picture,
     /// The rest of it; and datagrams, which are sent again.
@@ -109,7 +115,7 @@ impl Matter {
     }
 }
 
-struct Outgoing {
+pub(crate) struct Outgoing {
     notes: Producer<Note>,
     bytes: Producer<u8>,
     /// Something was written that the reader has not been woken for.
@@ -117,11 +123,16 @@ struct Outgoing {
 }
 
 impl Outgoing {
+    /// Nobody will read it.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.notes.is_abandoned()
+    }
+
     fn has_room(&self, len: usize, matter: Matter) -> bool {
         has(&self.bytes, len, matter) && has(&self.notes, 1, matter)
     }
 
-    fn push(&mut self, note: Note, bytes: &[u8], matter: Matter) -> Option<()> {
+    pub(crate) fn push(&mut self, note: Note, bytes: &[u8], matter: Matter) -> Option<()> {
         if bytes.len() > LONGEST || !self.has_room(bytes.len() + LENGTH, matter) {
             return None;
         }
@@ -142,10 +153,10 @@ fn has<T>(ring: &Producer<T>, count: usize, matter: Matter) -> bool {
 
 /// A note met a bug of ours.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Panicked;
+pub(crate) struct Panicked;
 
 /// The reading end of a ring.
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     notes: Consumer<Note>,
     bytes: Consumer<u8>,
     /// Notes that were there when it was last looked.
@@ -153,9 +164,19 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
+    /// Looks at what has arrived: [`Incoming::next`] hands out that and no more.
+    pub(crate) fn look(&mut self) {
+        self.visible = self.notes.slots();
+    }
+
+    /// Nobody will write to it any more, and everything is read.
+    pub(crate) fn is_over(&self) -> bool {
+        self.notes.is_abandoned() && self.notes.is_empty()
+    }
+
     /// Hands the next note that was seen to `take`, with its bytes, where they lie if they lie
     /// together. `None`: no more.
-    pub(super) fn next(
+    pub(crate) fn next(
         &mut self,
         scratch: &mut [u8; LONGEST],
         take: impl FnOnce(Note, &mut [u8]),
@@ -196,7 +217,7 @@ impl Links {
     /// an order is always there before what rests on it.
     pub(super) fn look(&mut self) {
         for incoming in self.incoming.iter_mut().flatten() {
-            incoming.visible = incoming.notes.slots();
+            incoming.look();
         }
     }
 
@@ -267,7 +288,7 @@ const BYTES_A_NOTE: usize = 256;
 const MIN_NOTES: usize = 64;
 const MIN_BYTES: usize = 16 << 10;
 /// Longest datagram that goes across; no path that peers have takes longer ones.
-pub(super) const LONGEST: usize = 2_048;
+pub(crate) const LONGEST: usize = 2_048;
 /// In front of what belongs to a note.
 const LENGTH: usize = 2;
 

@@ -16,6 +16,7 @@ pub(crate) mod outbox;
 mod receive;
 pub(crate) mod relay;
 mod rooms;
+pub(crate) mod tap;
 mod timers;
 pub(crate) mod wheel;
 

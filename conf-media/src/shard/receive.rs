@@ -276,7 +276,7 @@ impl Shard {
     }
 
     /// Puts a media packet into its ring, to be sent on with those that came with it.
-    fn accept(
+    pub(super) fn accept(
         &mut self,
         now: Now,
         binding: Binding,
@@ -302,8 +302,12 @@ impl Shard {
             self.out.timers.wake_by(track.timer, due);
         }
         track.layers.handle(now.mono, binding.encoding);
+        let (is_relayed, is_tapped) = (!track.relays.is_empty(), !track.taps.is_empty());
+        if is_tapped {
+            self.tapped(binding.track, binding.encoding, sequence);
+        }
         // Other shards rank for themselves, so they get what is not heard too.
-        if !track.relays.is_empty() {
+        if is_relayed {
             let packet = Packet { encoding: binding.encoding, sequence, first_relay: 0 };
             self.relay(now, binding.track, packet);
         }

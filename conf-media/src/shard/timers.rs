@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
+use crate::command::Event;
 use crate::forward::Edge;
 use crate::peer::{Peer, REPORT};
 use crate::rtcp::write::{self, SenderInfo};
@@ -250,6 +251,10 @@ fn ask(
                 continue;
             }
             out.counters.plis_sent += 1;
+            if publisher.local {
+                out.event(Event::KeyframeWanted { track: track.id });
+                continue;
+            }
             out.reports(publisher, |out| {
                 write::receiver_report(out, from, &[]);
                 write::pli(out, from, media);

@@ -13,6 +13,7 @@
 //! connections hands in what comes and sends what comes out.
 
 pub mod livekit;
+pub mod local;
 mod participant;
 mod random;
 mod types;
@@ -83,6 +84,7 @@ impl Signal {
             Input::Closed { connection } => self.closed(now, connection),
             Input::Publish(publish) => self.whip_publish(now, *publish),
             Input::Play(play) => self.whip_play(now, *play),
+            Input::Local(local) => self.local(now, *local),
             Input::HangUp { peer } => self.hang_up(peer),
             Input::Media(event) => {
                 self.player_media(now, &event);

@@ -39,6 +39,8 @@ pub(super) enum Door {
     LiveKit,
     /// It has said by HTTP what it publishes, and lives as long as its media.
     Whip,
+    /// It is a program of this process.
+    Local,
 }
 
 /// What others get to see of it.

@@ -9,6 +9,7 @@ use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 
 use super::livekit::token::{Grants, Issuer};
+use super::local::Local;
 use super::whip::{Play, Publish};
 use crate::command::{Command, Event, Fingerprint, PeerId};
 
@@ -129,7 +130,9 @@ pub enum Input<'a> {
     Publish(Box<Publish>),
     /// A WHEP client offers to receive. Answered with [`Output::Answer`].
     Play(Box<Play>),
-    /// A WHIP or WHEP client goes.
+    /// A program of this process publishes.
+    Local(Box<Local>),
+    /// A WHIP or WHEP client goes, or a program of this process.
     HangUp {
         /// Its media connection.
         peer: PeerId,

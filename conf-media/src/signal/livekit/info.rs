@@ -111,7 +111,7 @@ pub(super) fn announced(id: TrackId, request: &proto::AddTrackRequest) -> proto:
 /// Width and height of `count` encodings, lowest first, as the publisher announced them; empty where
 /// it did not.
 #[expect(deprecated, reason = "clients that announce no codecs say their layers here")]
-pub(super) fn sizes(info: &proto::TrackInfo, count: usize) -> Vec<(u16, u16)> {
+pub(in crate::signal) fn sizes(info: &proto::TrackInfo, count: usize) -> Vec<(u16, u16)> {
     let size = |width: u32, height: u32| {
         let known = (u16::try_from(width).ok()?, u16::try_from(height).ok()?);
         (known.0 > 0 && known.1 > 0).then_some(known)

@@ -4,7 +4,7 @@ use livekit_protocol as proto;
 use proto::signal_response::Message as Response;
 
 use super::leave::Farewell;
-use super::participant::{Participant, Profile, Transport};
+use super::participant::{Door, Participant, Profile, Transport};
 use super::publish::{check_attributes, check_text};
 use super::types::{Fact, Join, Output, Refusal, TrackState};
 use super::{Signal, info};
@@ -64,7 +64,7 @@ impl Signal {
 
     fn admit(&mut self, now: Now, join: &Join) -> PeerId {
         let peer = join.peer;
-        let mut participant = self.newcomer(now, peer, Profile::of(join, now));
+        let mut participant = self.newcomer(now, peer, Profile::of(join, now), Door::LiveKit);
         participant.connection = Some(join.connection);
         let settings = join.request.connection_settings.as_ref();
         participant.wishes.auto = settings.is_none_or(|settings| settings.auto_subscribe);
@@ -96,14 +96,20 @@ impl Signal {
         now: Now,
         peer: PeerId,
         mut profile: Profile,
+        door: Door,
     ) -> Participant {
         self.created.get_or_insert(now.wall);
         let (credentials, session) = (self.random.credentials(), self.random.number());
         let transport = Transport::new(credentials.clone(), session, self.random.text(16));
-        self.room.add_peer(peer, credentials);
+        match door {
+            Door::LiveKit | Door::Whip => self.room.add_peer(peer, credentials),
+            Door::Local => self.room.add_local_peer(peer),
+        }
         self.version = self.version.wrapping_add(1);
         profile.version = self.version;
-        Participant::new(peer, profile, transport, now)
+        let mut participant = Participant::new(peer, profile, transport, now);
+        participant.door = door;
+        participant
     }
 
     /// Everybody whom `peer` sees, itself not included.

@@ -49,7 +49,7 @@ impl Signal {
             }
             Event::Data { peer, message } => self.data(*peer, message)?,
             Event::Starved { track, peer, starved } => self.starved(*track, *peer, *starved),
-            Event::TrackLive { .. } => {}
+            Event::TrackLive { .. } | Event::KeyframeWanted { .. } => {}
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ mod join;
 mod join_request;
 pub(super) mod leave;
 mod media;
-mod negotiate;
+pub(super) mod negotiate;
 pub mod packet;
 mod publish;
 mod quality;

@@ -15,11 +15,11 @@ use crate::sdp::answer::{self, Local, Sending, Use};
 use crate::sdp::{Offer, Section, SectionKind};
 
 /// A published track that an offer carries.
-struct Found {
-    track: TrackId,
-    publication: Publication,
-    sdp_cid: String,
-    new: bool,
+pub(in crate::signal) struct Found {
+    pub(in crate::signal) track: TrackId,
+    pub(in crate::signal) publication: Publication,
+    pub(in crate::signal) sdp_cid: String,
+    pub(in crate::signal) new: bool,
 }
 
 impl Signal {
@@ -100,7 +100,7 @@ impl Signal {
     }
 
     /// Publishes what was found, ends what was not. True if others must hear of it.
-    fn take_up(
+    pub(in crate::signal) fn take_up(
         &mut self,
         peer: PeerId,
         found: &[Found],
@@ -124,7 +124,7 @@ impl Signal {
         Ok(changed)
     }
 
-    fn tell_published(&mut self, peer: PeerId, found: &[Found]) {
+    pub(in crate::signal) fn tell_published(&mut self, peer: PeerId, found: &[Found]) {
         let Some(participant) = self.participants.get(&peer) else { return };
         let identity = &participant.profile.identity;
         let new = found.iter().filter(|found| found.new).filter_map(|found| {
@@ -221,6 +221,7 @@ impl Signal {
         self.participant(peer)?.transport.version += 1;
         match self.participant(peer)?.door {
             Door::Whip => self.whip_answer(peer, sdp),
+            Door::Local => {} // it never offers
             Door::LiveKit => {
                 let r#type = "answer".to_owned();
                 let answer = proto::SessionDescription { r#type, sdp, id, mid_to_track_id };

@@ -100,7 +100,7 @@ impl Signal {
     }
 
     /// Everybody else's subscriptions follow what `publisher` publishes now.
-    pub(super) fn reconcile_others(&mut self, publisher: PeerId) {
+    pub(in crate::signal) fn reconcile_others(&mut self, publisher: PeerId) {
         let everybody: Vec<PeerId> = self.participants.keys().copied().collect();
         for peer in everybody {
             if peer != publisher {

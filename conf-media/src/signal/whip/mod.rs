@@ -84,7 +84,7 @@ impl Signal {
             return Ok(());
         }
         match self.participants.get(&peer) {
-            Some(publisher) if publisher.door == Door::Whip => self.leave(peer),
+            Some(publisher) if publisher.door != Door::LiveKit => self.leave(peer),
             _ => Err(Refusal::UnknownSession),
         }
     }

@@ -40,8 +40,7 @@ impl Signal {
             state: proto::participant_info::State::Joined,
             version: 0,
         };
-        let mut participant = self.newcomer(now, peer, profile);
-        participant.door = Door::Whip;
+        let mut participant = self.newcomer(now, peer, profile, Door::Whip);
         participant.gone_at = Some(now.mono + GRACE);
         self.participants.insert(peer, participant);
         for request in announced {

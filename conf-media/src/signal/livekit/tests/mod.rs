@@ -3,6 +3,7 @@
 mod data;
 mod dialogue;
 mod join;
+mod local;
 mod quality;
 mod refusals;
 mod resume;
