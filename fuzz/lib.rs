@@ -45,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     target("rtcp", media::rtcp, media::rtcp_seeds),
     target("srtp", media::srtp, media::srtp_seeds),
     target("stun", media::stun, media::stun_seeds),
+    target("tcp", media::tcp, media::tcp_seeds),
     target("dtls", media::dtls, media::dtls_seeds),
     target("gate", media::gate, media::dtls_seeds),
     target("sctp", sctp::run, sctp::seeds),

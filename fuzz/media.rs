@@ -5,11 +5,13 @@ use std::sync::{Arc, LazyLock};
 use conf_media::codec::Codec;
 use conf_media::codec::numbers::Rewriter;
 use conf_media::dtls::dimpl::Server;
-use conf_media::dtls::gate::{Gate, MAX_DATAGRAM};
+use conf_media::dtls::gate::{self, Gate};
 use conf_media::dtls::{Certificate, Dtls, hello};
 use conf_media::rtcp::{Packet, write};
 use conf_media::rtp::{self, Header};
 use conf_media::srtp::{Keys, Opener, Profile, Sealer};
+use conf_media::tcp::MAX_DATAGRAM;
+use conf_media::tcp::framing::{self, Deframer, HEADER};
 use conf_media::{rtcp as rtcp_, stun as stun_};
 
 use crate::{Shape, start};
@@ -40,6 +42,45 @@ pub(crate) fn rtp_seeds() -> Vec<Vec<u8>> {
         .iter()
         .map(|extensions| packet(&header(), extensions, &[0x90, 0x80, 0x81, 0x02, 0, 1, 2, 3]))
         .collect()
+}
+
+/// A stream of frames, torn where the first bytes say; it is also what a browser would send whole.
+pub(crate) fn tcp(input: &[u8]) -> Shape {
+    let (cuts, stream) = input.split_at(input.len().min(8));
+    let whole = frames(stream, &[]);
+    let torn = frames(stream, cuts);
+    assert_eq!(whole, torn, "where a stream is torn changes nothing");
+    Shape::of(whole.1).and(whole.0.len().min(4)).and(whole.2.min(3))
+}
+
+/// Datagrams, whether there was an error, and how many bytes wait.
+fn frames(mut stream: &[u8], cuts: &[u8]) -> (Vec<Vec<u8>>, bool, usize) {
+    let (mut deframer, mut datagrams) = (Deframer::default(), Vec::new());
+    let mut cuts = cuts.iter().cycle();
+    while !stream.is_empty() {
+        let at = cuts.next().map_or(stream.len(), |&cut| usize::from(cut) + 1);
+        let (part, rest) = stream.split_at(at.min(stream.len()));
+        if deframer.feed(part, |it| datagrams.push(it.to_vec())).is_err() {
+            return (datagrams, true, 0);
+        }
+        assert!(deframer.kept() < HEADER + MAX_DATAGRAM);
+        stream = rest;
+    }
+    (datagrams, false, deframer.kept())
+}
+
+pub(crate) fn tcp_seeds() -> Vec<Vec<u8>> {
+    let cuts = |bytes: [u8; 8]| bytes.to_vec();
+    let framed = |datagrams: &[&[u8]]| -> Vec<u8> {
+        datagrams.iter().filter_map(|it| framing::frame(it)).flatten().collect()
+    };
+    vec![
+        [cuts([0; 8]), framed(&[b"one", b"", b"three"])].concat(),
+        [cuts([1, 2, 3, 0, 0, 0, 9, 0]), framed(&[&[7; 300], &[8; 20]])].concat(),
+        [cuts([255; 8]), framed(&[&[9; 2_048]])].concat(),
+        [cuts([0; 8]), b"GET / HTTP/1.1\r\n\r\n".to_vec()].concat(),
+        [cuts([0; 8]), vec![0, 9, 1]].concat(),
+    ]
 }
 
 pub(crate) fn codec(input: &[u8]) -> Shape {
@@ -236,7 +277,7 @@ fn read_behind(gate: &mut Gate, datagram: &[u8]) -> Shape {
     };
     let count = passed.datagrams.len().min(1);
     for datagram in passed.datagrams {
-        assert!(datagram.len() <= MAX_DATAGRAM);
+        assert!(datagram.len() <= gate::MAX_DATAGRAM);
         let mut rest = &datagram[..];
         while let Some((&[content, _, _, _, epoch, _, _, _, _, _, _, high, low], body)) =
             rest.split_first_chunk::<13>()

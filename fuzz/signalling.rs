@@ -3,7 +3,7 @@
 use base64::Engine;
 use conf_core::wire::ClientMessage;
 use conf_media::command::{Fingerprint, PeerId};
-use conf_media::ice::Credentials;
+use conf_media::ice::{Candidate, Credentials};
 use conf_media::sdp::Offer;
 use conf_media::sdp::answer::{Local, Use, write};
 use conf_media::signal::livekit::packet::{Packet, Stamp};
@@ -28,7 +28,7 @@ pub(crate) fn sdp(input: &[u8]) -> Shape {
     };
     let mut shape = Shape::NOTHING;
     let credentials = Credentials { ufrag: "abcd".into(), password: "p".repeat(24) };
-    let candidates = [([127, 0, 0, 1], 7882).into()];
+    let candidates = [Candidate::udp(([127, 0, 0, 1], 7882).into())];
     let fingerprint = Fingerprint([7; 32]);
     let local = Local {
         credentials: &credentials,
@@ -54,7 +54,7 @@ pub(crate) fn sdp_seeds() -> Vec<Vec<u8>> {
 
 pub(crate) fn signal(input: &[u8]) -> Shape {
     let mut signal = Signal::new(SignalConfig {
-        candidates: vec![([127, 0, 0, 1], 7882).into()],
+        candidates: vec![Candidate::udp(([127, 0, 0, 1], 7882).into())],
         fingerprint: Fingerprint([7; 32]),
         token: issuer(),
         room_name: "room".into(),

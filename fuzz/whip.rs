@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use conf_media::command::{Command, Event, Fingerprint, PeerId, TrackId};
+use conf_media::ice::Candidate;
 use conf_media::sdp::Offer;
 use conf_media::shard::{self, Shard, ShardConfig};
 use conf_media::signal::livekit::token::{Claims, Grants};
@@ -72,7 +73,7 @@ impl Meeting {
     /// With one by websocket, one who publishes, and one who plays.
     fn new() -> Self {
         let signal = Signal::new(SignalConfig {
-            candidates: vec![([127, 0, 0, 1], 7882).into()],
+            candidates: vec![Candidate::udp(([127, 0, 0, 1], 7882).into())],
             fingerprint: Fingerprint([7; 32]),
             token: issuer(),
             room_name: "room".into(),

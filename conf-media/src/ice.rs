@@ -15,6 +15,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+mod candidate;
+
+pub use candidate::{Candidate, Transport};
+
 use crate::stun::{Class, IntegrityKey, Message, Role, Writer};
 use crate::time::Now;
 

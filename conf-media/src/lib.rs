@@ -113,6 +113,7 @@ mod slab;
 pub mod srtp;
 pub mod stats;
 pub mod stun;
+pub mod tcp;
 #[cfg(any(test, feature = "test-util"))]
 pub mod test_util;
 pub mod time;

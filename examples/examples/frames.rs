@@ -6,15 +6,12 @@ use std::time::Duration;
 
 use conf_media::codec::Codec;
 use conf_media::command::{PeerId, RoomId, TrackId};
-use conf_media::dtls::Backend;
 use conf_media::frame::{Frame, Source};
 use conf_media::net::{self, FrameReader, MediaConfig, Next};
 use conf_media::room::Room;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let listen = "127.0.0.1:0".parse()?;
-    let (dtls, seed) = (Backend::Dimpl, 42);
-    let config = MediaConfig { listen, advertise: vec![], shards: 2, loudest: 8, dtls, seed };
+    let config = MediaConfig { shards: 2, seed: 42, ..MediaConfig::default() };
     let media = net::start(config, Box::new(|_event| {}))?;
 
     // The table of the room turns wishes into commands, as for everybody who takes part.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use conf_examples::{now, speak};
 use conf_media::command::{Event, Fingerprint, PeerId, RoomId, TrackId};
-use conf_media::dtls::Backend;
 use conf_media::ice::Credentials;
 use conf_media::net::{self, Media, MediaConfig};
 use conf_media::room::Room;
@@ -22,11 +21,9 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Outcome<()> {
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel::<Event>();
-    let listen = "127.0.0.1:0".parse()?;
-    let (dtls, seed) = (Backend::Dimpl, 42);
-    let config = MediaConfig { listen, advertise: vec![], shards: 2, loudest: 8, dtls, seed };
+    let config = MediaConfig { shards: 2, seed: 42, ..MediaConfig::default() };
     let media = net::start(config, Box::new(move |event| drop(sender.send(event))))?;
-    let listener = TcpListener::bind(listen).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(signalling(listener, media.clone()));
     let (one, other) = tokio::join!(client(address), client(address));
@@ -60,7 +57,7 @@ async fn signalling(listener: TcpListener, media: Media) -> Outcome<()> {
         while let Some(command) = room.poll() {
             media.send(command);
         }
-        let candidate = media.candidates().first().ok_or("no address")?;
+        let candidate = media.candidates().first().ok_or("no address")?.address;
         stream.write_all(format!("{candidate} {answer}").as_bytes()).await?;
     }
     Ok(())

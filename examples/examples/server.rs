@@ -8,7 +8,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("conf-example-{}", std::process::id()));
     let config = Config {
         http_listen: "127.0.0.1:0".parse()?,
-        media_listen: "127.0.0.1:0".parse()?,
+        media_listen: vec!["127.0.0.1:0".parse()?],
         metrics_listen: None,
         data_dir: folder.clone(),
         ..Config::built_in()

@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use conf_media::dtls::Backend;
+use conf_media::net::Advertised;
 use conf_privacy::Pii;
 
 pub use explain::explain;
@@ -41,10 +42,12 @@ pub struct Config {
     pub policy: Option<PathBuf>,
     /// Whether there is a room that everybody with its link may use.
     pub open_room: bool,
-    /// The one UDP port of all media.
-    pub media_listen: SocketAddr,
+    /// Where all media comes: one address, or one of each family.
+    pub media_listen: Vec<SocketAddr>,
+    /// Whether media may come over TCP too, on the same port numbers.
+    pub media_tcp: bool,
     /// Addresses told to browsers; port 0 stands for that of `media_listen`.
-    pub media_advertise: Vec<SocketAddr>,
+    pub media_advertise: Vec<Advertised>,
     /// How many media threads run; 0: as many as the machine is good for.
     pub media_shards: usize,
     /// What does the handshakes of media.
@@ -172,17 +175,6 @@ impl Config {
     pub fn is_https(&self) -> bool {
         self.tls.is_some() || self.public_url.as_ref().is_some_and(PublicUrl::is_secure)
     }
-
-    /// Addresses told to browsers, ports filled in.
-    #[must_use]
-    pub fn advertised(&self) -> Vec<SocketAddr> {
-        let port = self.media_listen.port();
-        let filled = |address: &SocketAddr| match address.port() {
-            0 => SocketAddr::new(address.ip(), port),
-            _ => *address,
-        };
-        self.media_advertise.iter().map(filled).collect()
-    }
 }
 
 /// A configuration while its sources are laid over each other.
@@ -205,7 +197,8 @@ impl Draft {
             data_dir: PathBuf::new(),
             policy: None,
             open_room: true,
-            media_listen: nowhere,
+            media_listen: Vec::new(),
+            media_tcp: true,
             media_advertise: Vec::new(),
             media_shards: 0,
             media_dtls: Backend::Dimpl,

@@ -203,7 +203,7 @@ fn of_accounts(app: &Arc<App>) -> Router<Arc<App>> {
 /// The route of the metrics, for their own port.
 pub(crate) fn metrics_router(metrics: Arc<Metrics>, engine: crate::media::Engine) -> Router {
     let page = move || {
-        let page = metrics.page(&engine.counters());
+        let page = metrics.page(&engine.counters(), &engine.tcp_counters());
         async move { ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page) }
     };
     Router::new().route("/metrics", get(page)).layer(from_fn(headers::bare))

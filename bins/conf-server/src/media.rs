@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use conf_media::command::{Command, Event, PeerId, Subject, TrackId};
-use conf_media::net::{Media, MediaConfig, NetError};
+use conf_media::net::{Media, MediaConfig, NetError, TcpCounters};
 use conf_media::stats::Counters;
 use tokio::sync::mpsc;
 
@@ -36,8 +36,9 @@ impl Engine {
     /// As [`conf_media::net::start`].
     pub(crate) fn start(config: &Config, metrics: Arc<Metrics>) -> Result<Self, NetError> {
         let config = MediaConfig {
-            listen: config.media_listen,
-            advertise: config.advertised(),
+            listen: config.media_listen.clone(),
+            tcp: config.media_tcp,
+            advertise: config.media_advertise.clone(),
             shards: config.media_shards,
             dtls: config.media_dtls,
             seed: random::id(),
@@ -68,6 +69,11 @@ impl Engine {
     /// What the engine has counted.
     pub(crate) fn counters(&self) -> Counters {
         self.media.counters()
+    }
+
+    /// What became of TCP connections.
+    pub(crate) fn tcp_counters(&self) -> TcpCounters {
+        self.media.tcp_counters()
     }
 
     /// Ends the engine's threads; blocks until they are gone.

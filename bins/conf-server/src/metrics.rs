@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::StatusCode;
+use conf_media::net::TcpCounters;
 use conf_media::stats::{Counters, DropReason};
 
 /// Counters of the control plane.
@@ -54,7 +55,7 @@ impl Metrics {
     }
 
     /// The page in Prometheus' text format.
-    pub(crate) fn page(&self, media: &Counters) -> String {
+    pub(crate) fn page(&self, media: &Counters, tcp: &TcpCounters) -> String {
         let mut page = String::new();
         for (name, kind, value) in [
             ("meetings", "gauge", &self.meetings),
@@ -89,6 +90,7 @@ impl Metrics {
             }
         }
         media_part(&mut page, media);
+        tcp_part(&mut page, tcp);
         page
     }
 }
@@ -106,6 +108,17 @@ fn media_part(page: &mut String, media: &Counters) {
     for reason in DropReason::ALL {
         let (label, count) = (reason.label(), media.dropped(reason));
         let _ = writeln!(page, "conf_media_drops_total{{reason=\"{label}\"}} {count}");
+    }
+}
+
+fn tcp_part(page: &mut String, tcp: &TcpCounters) {
+    for (name, value) in tcp.all() {
+        match name {
+            "connections" | "half_open" => {
+                write_one(page, &format!("conf_media_tcp_{name}"), "gauge", value);
+            }
+            _ => write_one(page, &format!("conf_media_tcp_{name}_total"), "counter", value),
+        }
     }
 }
 

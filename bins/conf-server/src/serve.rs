@@ -85,13 +85,16 @@ pub enum StartError {
     #[error("the store does not take the open room or the first administrator's link")]
     Store(#[from] StoreError),
     /// The media engine did not start.
-    #[error("media.listen = {address}: {cause}")]
+    #[error("media.listen: {cause}{}", reason(.cause))]
     Media {
-        /// Its value.
-        address: SocketAddr,
         /// What the engine says.
         cause: NetError,
     },
+}
+
+/// What the system says, behind what the engine does.
+fn reason(error: &NetError) -> String {
+    std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default()
 }
 
 impl StartError {
@@ -134,7 +137,7 @@ impl Server {
         let links = first::fill(&*store, open_room, &base).await?;
         let metrics = Arc::new(Metrics::default());
         let engine = Engine::start(&config, Arc::clone(&metrics))
-            .map_err(|cause| StartError::Media { address: config.media_listen, cause })?;
+            .map_err(|cause| StartError::Media { cause })?;
         let limits = Limits { participants: config.participants, ..Limits::default() };
         let issuer = Issuer::new(&*secrets.token_key, secrets.token_secret.reveal().clone());
         let meetings = meetings(&config, &limits, &issuer, &engine, &metrics);

@@ -16,6 +16,7 @@ use nix::sys::socket::SockaddrStorage;
 use socket2::Socket;
 
 use super::address;
+use crate::tcp::TcpId;
 use crate::time::Now;
 
 #[cfg(all(target_os = "linux", not(conf_plain)))]
@@ -37,6 +38,23 @@ pub struct Sent {
     pub messages: usize,
     /// Messages that it refused: the send buffer is full, or the destination unreachable.
     pub refused: usize,
+    /// Runs that are not for this socket: of the other family, or for TCP.
+    pub passed_over: usize,
+}
+
+/// What a socket is for.
+#[derive(Clone, Copy, Debug)]
+struct Reach {
+    /// IPv4 addresses are written as IPv6.
+    dual: bool,
+    /// Nothing but this family (IPv6) is sent.
+    only_v6: Option<bool>,
+}
+
+impl Reach {
+    fn is_for(self, to: SocketAddr) -> bool {
+        TcpId::of(to).is_none() && self.only_v6.is_none_or(|v6| to.is_ipv6() == v6)
+    }
 }
 
 fn socket_address(raw: &SockaddrStorage) -> Option<SocketAddr> {

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!  UDP ──► net/shard (a pinned thread and a socket each: batch, Shard) ──► net/worker (DTLS, SCTP)
-//!   ▲         │ ▲  ▲                                                          │
-//!   │         │ │  └── net/route (director) ◄── Command::{SetKeys, …}, Report ─┘
-//!   └─────────┘ └── rings from the other shards
+//!   ▲         │ ▲ ▲ ▲                                                         │
+//!   │         │ │ │ └─ net/route (director) ◄── Command::{SetKeys, …}, Report ─┘
+//!   └─────────┤ │ └── rings from the other shards
+//!  TCP ◄──────┴─┴──► net/tcp (one thread for all connections, a ring each way and shard)
 //! ```
 //!
 //! Media threads take no lock and wait for nobody. Where the system allows it they run before
@@ -19,9 +20,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
+use mio::net::TcpListener;
+use socket2::Socket;
+
 use crate::command::{Command, Event, Fingerprint};
 use crate::director::ShardIndex;
 use crate::dtls::{Acceptor, Backend, DtlsError};
+use crate::ice::{Candidate, Transport};
 use crate::shard::{ShardConfig, link};
 use crate::stats::{Counters, Mirror};
 
@@ -33,19 +38,25 @@ mod place;
 mod route;
 mod shard;
 mod socket;
+mod tcp;
 mod wake;
 mod worker;
 
+pub use address::Advertised;
 pub use frames::{FrameReader, FrameWriter, Next};
+pub use tcp::TcpCounters;
 
 /// What the media engine's sockets are made with.
 #[derive(Clone, Debug)]
 pub struct MediaConfig {
-    /// UDP address; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// What browsers are told; empty: `listen`, or every address of this machine if that is
-    /// `0.0.0.0` or `::`. Port 0 stands for the port that is listened on.
-    pub advertise: Vec<SocketAddr>,
+    /// One address, or one of each family; port 0 takes a free one. A single `[::]` takes IPv4
+    /// too, and means `0.0.0.0` where the system has no IPv6.
+    pub listen: Vec<SocketAddr>,
+    /// Take TCP connections too, on the same port numbers.
+    pub tcp: bool,
+    /// What browsers are told; empty: `listen`, or every address of this machine where that is
+    /// `0.0.0.0` or `::`.
+    pub advertise: Vec<Advertised>,
     /// How many media threads, each with a socket of its own on the port; at most
     /// [`crate::director::MAX_SHARDS`]. 0: one per core that the process may use, and a single one
     /// where there are two cores or fewer.
@@ -58,15 +69,33 @@ pub struct MediaConfig {
     pub loudest: usize,
 }
 
+impl Default for MediaConfig {
+    /// A free port of `127.0.0.1`, over UDP and TCP, one media thread, `dimpl`, seed 0, the 8
+    /// loudest.
+    fn default() -> Self {
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            tcp: true,
+            advertise: Vec::new(),
+            shards: 1,
+            dtls: Backend::Dimpl,
+            seed: 0,
+            loudest: 8,
+        }
+    }
+}
+
 /// Why the engine did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetError {
     /// The port cannot be had.
-    #[error("media cannot listen on {address} (UDP)")]
+    #[error("media cannot listen on {address} ({transport})")]
     Listen {
-        /// `media.listen`.
+        /// One of `media.listen`.
         address: SocketAddr,
+        /// Over what.
+        transport: Transport,
         /// What the system says.
         #[source]
         cause: std::io::Error,
@@ -79,10 +108,13 @@ pub enum NetError {
         cause: std::io::Error,
     },
     /// No address to tell browsers.
-    #[error("no address to reach {address} at was found; set media.advertise")]
-    NoAddress {
-        /// `media.listen`.
-        address: SocketAddr,
+    #[error("no address to tell browsers was found; set media.advertise")]
+    NoAddress,
+    /// No address at all, or two of one family.
+    #[error("media listens on {count} addresses; allowed is one, or one of each family")]
+    Addresses {
+        /// How many were given.
+        count: usize,
     },
     /// A thread could not be started.
     #[error("the thread {name} cannot be started")]
@@ -98,6 +130,15 @@ pub enum NetError {
     Dtls(#[from] DtlsError),
 }
 
+impl NetError {
+    /// The system does not have this family of addresses.
+    fn is_no_family(&self) -> bool {
+        let Self::Listen { cause, .. } = self else { return false };
+        let unsupported = cause.raw_os_error() == Some(nix::libc::EAFNOSUPPORT);
+        unsupported || cause.kind() == std::io::ErrorKind::AddrNotAvailable
+    }
+}
+
 /// Where events go.
 type Events = Arc<dyn Fn(Event) + Send + Sync>;
 
@@ -110,7 +151,8 @@ pub struct Media {
 struct Inner {
     route: route::Route,
     workers: worker::Pool,
-    candidates: Vec<SocketAddr>,
+    candidates: Vec<Candidate>,
+    tcp: Option<tcp::Tcp>,
     acceptor: Acceptor,
     mirrors: Vec<Arc<Mirror>>,
     stop: Arc<AtomicBool>,
@@ -131,9 +173,9 @@ pub fn start(
     let events: Events = Arc::from(events);
     let acceptor = Acceptor::start(config.dtls)?;
     let count = place::shards(config.shards);
-    let sockets = socket::bind_all(config.listen, count)?;
-    let local = sockets.first().map(|first| socket::local_address(first, config.listen));
-    let candidates = address::candidates(&config, local.transpose()?.unwrap_or(config.listen))?;
+    let ports = open(&config, count)?;
+    let local: Vec<_> = ports.iter().map(|port| port.local).collect();
+    let candidates = address::candidates(&config, &local)?;
     let stop = Arc::new(AtomicBool::new(false));
     let names = (0..count).map(|number| format!("conf-shard-{number}"));
     let opened = names.map(|name| shard::Handle::new(&name)).collect::<Result<Vec<_>, _>>()?;
@@ -142,12 +184,17 @@ pub fn start(
     let mut threads = Vec::new();
     let workers = worker::Pool::start(&acceptor, &route, &events, &mut threads)?;
     let mirrors: Vec<Arc<Mirror>> = (0..count).map(|_| Arc::default()).collect();
-    let parts = sockets.into_iter().zip(orders).zip(link::mesh(count));
+    let (sockets, listeners) = by_thread(ports, count);
+    let (tcp, ways) = start_tcp(listeners, &handles, &stop, &mut threads)?;
+    let parts = sockets.into_iter().zip(ways).zip(orders).zip(link::mesh(count));
     let places = place::cores(config.shards, count).into_iter().zip(&mirrors);
-    for ((number, ((socket, orders), links)), (core, mirror)) in (0u8..).zip(parts).zip(places) {
+    for ((number, (((sockets, tcp), orders), links)), (core, mirror)) in
+        (0u8..).zip(parts).zip(places)
+    {
         let shard = shard::Thread {
             number: ShardIndex(number),
-            socket,
+            sockets,
+            tcp,
             orders,
             handles: handles.clone(),
             workers: workers.clone(),
@@ -162,8 +209,47 @@ pub fn start(
     }
     tracing::info!(candidates = candidates.len(), shards = count, "media engine listens");
     let threads = threads.into();
-    let inner = Inner { route, workers, candidates, acceptor, mirrors, stop, threads };
+    let inner = Inner { route, workers, candidates, tcp, acceptor, mirrors, stop, threads };
     Ok(Media { inner: Arc::new(inner) })
+}
+
+/// Opens all ports, for so many media threads.
+fn open(config: &MediaConfig, count: usize) -> Result<Vec<socket::Port>, NetError> {
+    let alone = match *config.listen {
+        [_] => true,
+        [one, other] if one.is_ipv4() != other.is_ipv4() => false,
+        _ => return Err(NetError::Addresses { count: config.listen.len() }),
+    };
+    let open = |&address| socket::open(address, (count, config.tcp), alone);
+    config.listen.iter().map(open).collect()
+}
+
+/// For each media thread its socket of each port; and what listens for connections.
+fn by_thread(ports: Vec<socket::Port>, count: usize) -> (Vec<Vec<Socket>>, Vec<TcpListener>) {
+    let mut sockets: Vec<Vec<Socket>> = (0..count).map(|_| Vec::new()).collect();
+    let mut listeners = Vec::new();
+    for port in ports {
+        sockets.iter_mut().zip(port.udp).for_each(|(of_thread, socket)| of_thread.push(socket));
+        listeners.extend(port.tcp);
+    }
+    (sockets, listeners)
+}
+
+/// Starts the thread of the connections, if there is something to accept them from.
+fn start_tcp(
+    listeners: Vec<TcpListener>,
+    handles: &[shard::Handle],
+    stop: &Arc<AtomicBool>,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> Result<(Option<tcp::Tcp>, Vec<Option<tcp::Way>>), NetError> {
+    if listeners.is_empty() {
+        return Ok((None, handles.iter().map(|_| None).collect()));
+    }
+    let name = "conf-tcp".to_owned();
+    let started = tcp::Tcp::start(listeners, handles, stop);
+    let (tcp, ways, thread) = started.map_err(|cause| NetError::Thread { name, cause })?;
+    threads.push(thread);
+    Ok((Some(tcp), ways.into_iter().map(Some).collect()))
 }
 
 impl Media {
@@ -185,8 +271,14 @@ impl Media {
 
     /// Addresses that browsers are told (ICE host candidates).
     #[must_use]
-    pub fn candidates(&self) -> &[SocketAddr] {
+    pub fn candidates(&self) -> &[Candidate] {
         &self.inner.candidates
+    }
+
+    /// What became of TCP connections; all 0 where none are taken.
+    #[must_use]
+    pub fn tcp_counters(&self) -> TcpCounters {
+        self.inner.tcp.as_ref().map(tcp::Tcp::counters).unwrap_or_default()
     }
 
     /// Of the certificate that every handshake shows; for the SDP.
@@ -225,6 +317,9 @@ impl Inner {
         self.stop.store(true, Ordering::Release);
         self.route.wake_all();
         self.workers.stop();
+        if let Some(tcp) = &self.tcp {
+            tcp.wake();
+        }
     }
 }
 

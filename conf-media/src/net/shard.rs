@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 use socket2::Socket;
 
 use super::wake::Waker;
-use super::{Events, NetError, batch, place, worker};
+use super::{Events, NetError, batch, place, tcp, worker};
 use crate::director::{Order, ShardIndex};
 use crate::egress::TxBatch;
 use crate::ingress::RxBatch;
 use crate::shard::link::Links;
 use crate::shard::{Output, Shard, ShardConfig};
 use crate::stats::Mirror;
+use crate::time::Now;
 
 /// Brings orders to a media thread and wakes it.
 #[derive(Clone)]
@@ -46,7 +47,7 @@ impl Handle {
 
     /// After something was written into a ring. Either the fence here or the one in
     /// [`Thread::wait`] is the later one: the thread is seen asleep, or it sees what was written.
-    fn wake_if_asleep(&self) {
+    pub(super) fn wake_if_asleep(&self) {
         fence(Ordering::SeqCst);
         if self.asleep.load(Ordering::Relaxed) {
             self.wake_up();
@@ -57,7 +58,10 @@ impl Handle {
 /// What a media thread owns.
 pub(super) struct Thread {
     pub(super) number: ShardIndex,
-    pub(super) socket: Socket,
+    /// One, or one of each family.
+    pub(super) sockets: Vec<Socket>,
+    /// The way to TCP connections.
+    pub(super) tcp: Option<tcp::Way>,
     pub(super) orders: Receiver<Order>,
     /// Of all shards.
     pub(super) handles: Vec<Handle>,
@@ -82,22 +86,22 @@ impl Thread {
             .map_err(|cause| NetError::Thread { name, cause })
     }
 
-    fn run(self, config: ShardConfig, links: Links) {
+    fn run(mut self, config: ShardConfig, links: Links) {
         if let Some(core) = self.core {
             place::pin(core);
         }
         place::prefer();
-        let dual = self.socket.local_addr().is_ok_and(|address| address.is_ipv6());
         let mut engine = Engine {
             shard: Shard::with_links(config, links),
             received: RxBatch::new(),
             to_send: TxBatch::new(),
             receiver: batch::Receiver::new(),
-            sender: batch::Sender::new(dual),
+            senders: self.senders(),
+            tcp: self.tcp.take(),
         };
         let Some(this) = self.handles.get(self.number.at()) else { return };
         while !self.stop.load(Ordering::Acquire) {
-            if let Err(cause) = self.wait(this, &engine.shard) {
+            if let Err(cause) = self.wait(this, &engine) {
                 tracing::error!(%cause, "a media thread cannot wait for its socket");
                 return;
             }
@@ -110,27 +114,34 @@ impl Thread {
     }
 
     /// Until the socket, an order, another shard or a timer has something to do.
-    fn wait(&self, this: &Handle, shard: &Shard) -> io::Result<()> {
-        let mut timeout = due_in(shard.timeout());
+    fn wait(&self, this: &Handle, engine: &Engine) -> io::Result<()> {
+        let mut timeout = due_in(engine.shard.timeout());
         this.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if shard.has_mail() {
+        if engine.shard.has_mail() || engine.tcp.as_ref().is_some_and(tcp::Way::has_mail) {
             timeout = Duration::ZERO;
         }
-        let woken = this.wake.wait(&self.socket, timeout);
+        let woken = this.wake.wait(&self.sockets, timeout);
         this.asleep.store(false, Ordering::Relaxed);
         woken
     }
 
     fn turn(&self, this: &Handle, engine: &mut Engine) {
         let now = batch::now();
-        if let Err(cause) = engine.receiver.receive(&self.socket, &mut engine.received, now) {
-            tracing::debug!(%cause, "receiving failed"); // an ICMP error of some destination
-        }
-        if !engine.received.is_empty() {
-            engine.shard.handle_batch(now, &mut engine.received);
+        for socket in &self.sockets {
+            if let Err(cause) = engine.receiver.receive(socket, &mut engine.received, now) {
+                tracing::debug!(%cause, "receiving failed"); // an ICMP error of some destination
+            }
+            if !engine.received.is_empty() {
+                engine.shard.handle_batch(now, &mut engine.received);
+            }
         }
         this.wake.seen();
+        if let Some(tcp) = &mut engine.tcp
+            && tcp.receive(&mut engine.received)
+        {
+            engine.shard.handle_batch(now, &mut engine.received);
+        }
         // What is in the rings may rest on an order that is in the queue already.
         engine.shard.look_at_links();
         let mut orders = 0;
@@ -149,13 +160,34 @@ impl Thread {
         self.outputs(&mut engine.shard);
         engine.shard.flush(now, &mut engine.to_send);
         if !engine.to_send.is_empty() {
-            let sent = engine.sender.send(&self.socket, &engine.to_send);
-            if sent.refused > 0 {
-                tracing::debug!(refused = sent.refused, "the socket did not take everything");
-            }
+            self.send(now, engine);
             engine.shard.give_back(&mut engine.to_send);
         }
         self.mirror.store(engine.shard.counters());
+    }
+
+    fn senders(&self) -> Vec<batch::Sender> {
+        let alone = self.sockets.len() == 1;
+        let is_v6 = |socket: &Socket| socket.local_addr().is_ok_and(|address| address.is_ipv6());
+        let sender = |socket: &Socket| match (alone, is_v6(socket)) {
+            (true, dual) => batch::Sender::new(dual),
+            (false, v6) => batch::Sender::of_family(v6),
+        };
+        self.sockets.iter().map(sender).collect()
+    }
+
+    fn send(&self, now: Now, engine: &mut Engine) {
+        let mut passed_over = 0;
+        for (socket, sender) in self.sockets.iter().zip(&mut engine.senders) {
+            let sent = sender.send(socket, &engine.to_send);
+            if sent.refused > 0 {
+                tracing::debug!(refused = sent.refused, "the socket did not take everything");
+            }
+            passed_over += sent.passed_over;
+        }
+        if let Some(tcp) = engine.tcp.as_mut().filter(|_| passed_over > 0) {
+            tcp.send(now.mono, &engine.to_send);
+        }
     }
 
     fn outputs(&self, shard: &mut Shard) {
@@ -186,7 +218,9 @@ struct Engine {
     received: RxBatch,
     to_send: TxBatch,
     receiver: batch::Receiver,
-    sender: batch::Sender,
+    /// One for each socket.
+    senders: Vec<batch::Sender>,
+    tcp: Option<tcp::Way>,
 }
 
 /// How often the thread looks around when nothing happens.

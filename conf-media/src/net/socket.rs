@@ -1,36 +1,90 @@
-//! Opens the media port.
+//! Opens the media port: for each address UDP, with a socket for each media thread, and TCP.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 
+use mio::net::TcpListener;
 use nix::sys::socket::{setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::NetError;
+use crate::ice::Transport;
 
-/// Opens the UDP port, never blocking, with buffers as large as the system gives.
+/// What listens at one address.
+pub(super) struct Port {
+    /// Where it really listens: the port is known only afterwards if it was 0.
+    pub(super) local: SocketAddr,
+    /// One for each media thread.
+    pub(super) udp: Vec<Socket>,
+    pub(super) tcp: Option<TcpListener>,
+}
+
+/// Opens UDP `count` times, and TCP with the same number if `tcp`. `alone`: an IPv6 socket for all
+/// addresses takes IPv4 too.
+///
+/// Where the system has no IPv6, `[::]` means `0.0.0.0`.
+pub(super) fn open(
+    address: SocketAddr,
+    (count, tcp): (usize, bool),
+    alone: bool,
+) -> Result<Port, NetError> {
+    let any = address.ip().is_unspecified() && address.is_ipv6();
+    let mut result = open_at(address, (count, tcp), alone);
+    if any && alone && result.as_ref().is_err_and(NetError::is_no_family) {
+        tracing::info!("this system has no IPv6: media listens on IPv4 only");
+        result = open_at((Ipv4Addr::UNSPECIFIED, address.port()).into(), (count, tcp), alone);
+    }
+    result
+}
+
+/// A free UDP port may be taken over TCP: then another one is tried.
+fn open_at(
+    address: SocketAddr,
+    (count, tcp): (usize, bool),
+    alone: bool,
+) -> Result<Port, NetError> {
+    let mut tries = if address.port() == 0 { FREE_PORTS } else { 1 };
+    loop {
+        let udp = bind_all(address, count, alone)?;
+        let local = udp.first().map_or(Ok(address), |it| local_address(it, address))?;
+        tries -= 1;
+        let listener = tcp.then(|| listen(local, alone)).transpose();
+        match listener {
+            Ok(tcp) => return Ok(Port { local, udp, tcp }),
+            Err(cause) if cause.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
+            Err(cause) => {
+                let transport = Transport::Tcp;
+                return Err(NetError::Listen { address: local, transport, cause });
+            }
+        }
+    }
+}
+
+/// Opens one UDP socket, never blocking, with buffers as large as the system gives.
+#[cfg(test)]
 pub(super) fn bind(address: SocketAddr) -> Result<Socket, NetError> {
-    open(address, false).map_err(|cause| NetError::Listen { address, cause })
+    udp(address, false, true).map_err(|cause| failed(address, cause))
 }
 
 /// Opens the UDP port with several sockets; the kernel brings all datagrams between two addresses
 /// to the same one (`SO_REUSEPORT`, Linux `socket(7)`).
-pub(super) fn bind_all(address: SocketAddr, count: usize) -> Result<Vec<Socket>, NetError> {
+fn bind_all(address: SocketAddr, count: usize, alone: bool) -> Result<Vec<Socket>, NetError> {
     // Alone first: a port that another program shares would be shared with it, unnoticed.
-    let only = bind(address)?;
+    let only = udp(address, false, alone).map_err(|cause| failed(address, cause))?;
     if count <= 1 {
         return Ok(vec![only]);
     }
     let address = local_address(&only, address)?;
     drop(only);
-    let socket = |_| open(address, true).map_err(|cause| NetError::Listen { address, cause });
+    let socket = |_| udp(address, true, alone).map_err(|cause| failed(address, cause));
     (0..count).map(socket).collect()
 }
 
-fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+fn udp(address: SocketAddr, shared: bool, alone: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
-        socket.set_only_v6(false)?;
+        socket.set_only_v6(!alone)?;
     }
     if shared {
         setsockopt(&socket, sockopt::ReusePort, &true)?;
@@ -54,12 +108,40 @@ fn batched(socket: &Socket) {
 #[cfg(any(conf_plain, not(target_os = "linux")))]
 fn batched(_socket: &Socket) {}
 
-/// Where the socket really listens: the port is known only afterwards if it was 0.
-pub(super) fn local_address(socket: &Socket, asked: SocketAddr) -> Result<SocketAddr, NetError> {
-    let fail = |cause| NetError::Listen { address: asked, cause };
-    let local = socket.local_addr().map_err(fail)?;
-    local.as_socket().ok_or_else(|| fail(io::ErrorKind::AddrNotAvailable.into()))
+fn listen(address: SocketAddr, alone: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!alone)?;
+    }
+    socket.set_reuse_address(true)?; // connections of a server before this one may linger
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(LISTEN_QUEUE)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// What every accepted connection gets: packets leave at once, and what a slow reader leaves waits
+/// in our queue, where it can be left out, not in the kernel's.
+pub(super) fn prepare(stream: &impl AsFd) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    let _ = socket.set_send_buffer_size(TCP_BUFFER);
+    Ok(())
+}
+
+fn local_address(socket: &Socket, asked: SocketAddr) -> Result<SocketAddr, NetError> {
+    let local = socket.local_addr().map_err(|cause| failed(asked, cause))?;
+    local.as_socket().ok_or_else(|| failed(asked, io::ErrorKind::AddrNotAvailable.into()))
+}
+
+fn failed(address: SocketAddr, cause: io::Error) -> NetError {
+    NetError::Listen { address, transport: Transport::Udp, cause }
 }
 
 /// 8 MiB: about 60 ms at 1 Gbit/s.
 const SOCKET_BUFFER: usize = 8 << 20;
+/// The kernel takes twice that: at 100 ms round trip 10 Mbit/s.
+const TCP_BUFFER: usize = 64 << 10;
+/// Connections that wait to be accepted; the system has a limit of its own (net.core.somaxconn).
+const LISTEN_QUEUE: i32 = 1_024;
+const FREE_PORTS: usize = 16;

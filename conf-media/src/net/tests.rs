@@ -10,14 +10,7 @@ use crate::egress::{Destination, TxBatch};
 use crate::ingress::RxBatch;
 
 fn loopback() -> MediaConfig {
-    MediaConfig {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        advertise: Vec::new(),
-        shards: 1,
-        dtls: Backend::Dimpl,
-        seed: 7,
-        loudest: 8,
-    }
+    MediaConfig { seed: 7, ..MediaConfig::default() }
 }
 
 fn started() -> (Media, mpsc::Receiver<Event>) {
@@ -40,8 +33,10 @@ fn receiver() -> UdpSocket {
 #[test]
 fn the_engine_starts_names_its_address_and_stops() {
     let (media, _events) = started();
-    let [candidate] = media.candidates() else { panic!("{:?}", media.candidates()) };
-    assert!(candidate.ip().is_loopback() && candidate.port() != 0);
+    let [udp, tcp] = media.candidates() else { panic!("{:?}", media.candidates()) };
+    assert_eq!((udp.transport, tcp.transport), (Transport::Udp, Transport::Tcp));
+    assert_eq!(udp.address, tcp.address, "one port for both");
+    assert!(udp.address.ip().is_loopback() && udp.address.port() != 0);
     let clone = media.clone();
     media.stop();
     clone.stop(); // once more does no harm
@@ -51,7 +46,8 @@ fn the_engine_starts_names_its_address_and_stops() {
 fn a_port_that_is_taken_is_named() {
     let taken = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _holder = UdpSocket::bind(taken).unwrap();
-    let refused = start(MediaConfig { listen: taken, ..loopback() }, Box::new(|_| {})).unwrap_err();
+    let refused =
+        start(MediaConfig { listen: vec![taken], ..loopback() }, Box::new(|_| {})).unwrap_err();
     assert_eq!(refused.to_string(), format!("media cannot listen on {taken} (UDP)"));
     assert!(std::error::Error::source(&refused).is_some());
 }
@@ -93,7 +89,7 @@ fn a_destination_that_cannot_be_reached_does_not_hold_up_the_others() {
     assert!(batch.push(nowhere, b"lost")); // another family than the socket's
     assert!(batch.push(Destination { slot: 1, address: good.local_addr().unwrap() }, b"here"));
     let sent = batch::Sender::new(false).send(&socket, &batch);
-    assert_eq!(sent, batch::Sent { messages: 1, refused: 1 });
+    assert_eq!(sent, batch::Sent { messages: 1, refused: 1, passed_over: 0 });
     let mut buffer = [0; 16];
     assert_eq!(good.recv(&mut buffer).unwrap(), 4);
 }
@@ -113,7 +109,7 @@ fn a_dual_stack_socket_speaks_ipv4_with_ipv4_peers() {
     assert_eq!(peer.recv(&mut buffer).unwrap(), 6);
 }
 
-fn receive_one(socket: &socket2::Socket, wanted: &[u8]) -> SocketAddr {
+fn receive_one(socket: &Socket, wanted: &[u8]) -> SocketAddr {
     let mut batch = RxBatch::new();
     let mut receiver = batch::Receiver::new();
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -150,7 +146,7 @@ fn a_full_socket_is_emptied_in_batches() {
 }
 
 /// A socket as the engine's, and a batch with runs towards it.
-fn runs_to_ourselves() -> (socket2::Socket, TxBatch) {
+fn runs_to_ourselves() -> (Socket, TxBatch) {
     let socket = socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap().as_socket().unwrap();
     let mut batch = TxBatch::new();
@@ -162,7 +158,7 @@ fn runs_to_ourselves() -> (socket2::Socket, TxBatch) {
 }
 
 /// All that is in the socket: first byte and length of each datagram.
-fn drain(socket: &socket2::Socket) -> Vec<(u8, usize)> {
+fn drain(socket: &Socket) -> Vec<(u8, usize)> {
     let (mut batch, mut receiver, mut all) = (RxBatch::new(), batch::Receiver::new(), Vec::new());
     while receiver.receive(socket, &mut batch, batch::now()).unwrap() > 0 {
         all.extend(batch.iter_mut().map(|(_, bytes, _)| {
@@ -177,7 +173,10 @@ fn drain(socket: &socket2::Socket) -> Vec<(u8, usize)> {
 fn sockets_that_take_one_datagram_a_call_carry_the_same() {
     let (socket, batch) = runs_to_ourselves();
     let mut sender = batch::plain::Sender::new(false);
-    assert_eq!(sender.send(&socket, &batch), batch::Sent { messages: 20, refused: 0 });
+    assert_eq!(
+        sender.send(&socket, &batch),
+        batch::Sent { messages: 20, refused: 0, passed_over: 0 }
+    );
     let (mut received, mut receiver) = (RxBatch::new(), batch::plain::Receiver::new());
     let mut all = Vec::new();
     while receiver.receive(&socket, &mut received, batch::now()).unwrap() > 0 {
@@ -217,7 +216,7 @@ fn a_plain_socket_leaves_out_a_destination_that_cannot_be_reached_and_goes_on() 
         assert!(batch.push(Destination { slot: Destination::NO_SLOT, address }, b"x"));
     }
     let sent = batch::plain::Sender::new(false).send(&socket, &batch);
-    assert_eq!(sent, batch::Sent { messages: 1, refused: 1 });
+    assert_eq!(sent, batch::Sent { messages: 1, refused: 1, passed_over: 0 });
 }
 
 #[test]
@@ -229,9 +228,10 @@ fn a_thousand_destinations_are_reached_in_one_batch() {
         assert!(batch.push(Destination { slot, address }, &slot.to_be_bytes()));
     }
     let sent = batch::Sender::new(false).send(&socket, &batch);
-    assert_eq!(sent, batch::Sent { messages: 1_500, refused: 0 });
+    assert_eq!(sent, batch::Sent { messages: 1_500, refused: 0, passed_over: 0 });
 }
 
 #[cfg(all(target_os = "linux", not(conf_plain)))]
 mod linux;
 mod peer;
+mod tcp;

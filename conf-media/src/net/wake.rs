@@ -32,13 +32,16 @@ impl Waker {
         self.0.silence();
     }
 
-    /// Until the socket can be read, somebody wakes this thread, or the time is over.
-    pub(super) fn wait(&self, socket: &Socket, timeout: Duration) -> io::Result<()> {
-        let mut ready = [
-            PollFd::new(socket.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.0.fd(), PollFlags::POLLIN),
-        ];
-        match poll(&mut ready, timeout) {
+    /// Until one of the sockets (one or two) can be read, somebody wakes this thread, or the time is
+    /// over.
+    pub(super) fn wait(&self, sockets: &[Socket], timeout: Duration) -> io::Result<()> {
+        let bell = || PollFd::new(self.0.fd(), PollFlags::POLLIN);
+        let mut ready = [bell(), bell(), bell()];
+        for (place, socket) in ready.iter_mut().skip(1).zip(sockets) {
+            *place = PollFd::new(socket.as_fd(), PollFlags::POLLIN);
+        }
+        let (ready, _) = ready.split_at_mut(1 + sockets.len().min(2));
+        match poll(ready, timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

@@ -1,17 +1,16 @@
 //! Writes the answer to an offer.
 //!
-//! We are ICE-lite and the DTLS server; one transport carries everything. Codecs, parameters and
+//! We are ICE-lite, passive over TCP and the DTLS server; one transport carries everything. Codecs, parameters and
 //! header extensions are those of the offer that we know, in *every* section, also in those that
 //! are still unused: libwebrtc offers a later section only with the extensions that were
 //! negotiated before, so an unanswered `rtp-stream-id` would forbid simulcast for good.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 
 use super::codec::accepted_feedback;
 use super::model::{Format, Offer, Section, SectionKind};
 use crate::command::Fingerprint;
-use crate::ice::Credentials;
+use crate::ice::{Candidate, Credentials, Transport};
 
 /// Our side of the transport.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +20,7 @@ pub struct Local<'a> {
     /// Of our certificate.
     pub fingerprint: Fingerprint,
     /// Where the media port can be reached.
-    pub candidates: &'a [SocketAddr],
+    pub candidates: &'a [Candidate],
     /// Number of the session in the `o=` line.
     pub session: u64,
     /// Grows with each answer of the session.
@@ -64,7 +63,7 @@ pub struct Sending {
 /// The answer to `offer`, with `uses` in the order of its sections.
 ///
 /// # Source
-/// RFC 8829, section 5.3; RFC 8843, section 7.3; RFC 8839, section 4 (ICE-lite).
+/// RFC 8829, section 5.3; RFC 8843, section 7.3; RFC 8839, section 4 (ICE-lite); RFC 6544, section 4.5 (TCP).
 #[must_use]
 pub fn write(offer: &Offer, local: &Local<'_>, uses: &[Use]) -> String {
     let mut text = String::with_capacity(1024 + 1536 * offer.sections.len());
@@ -121,11 +120,13 @@ fn transport(text: &mut String, local: &Local<'_>, with_candidates: bool) {
         return;
     }
     for (index, candidate) in local.candidates.iter().take(MAX_CANDIDATES).enumerate() {
-        // RFC 8445, section 5.1.2.1: host candidates, the first one preferred.
-        let preference = 65_535 - index;
-        let priority = (126 << 24) | (preference << 8) | 255;
-        let (ip, port) = (candidate.ip(), candidate.port());
-        line!(text, "a=candidate:{} 1 udp {priority} {ip} {port} typ host", index + 1);
+        let (ip, port) = (candidate.address.ip(), candidate.address.port());
+        let (transport, kind) = match candidate.transport {
+            Transport::Udp => ("udp", ""),
+            Transport::Tcp => ("tcp", " tcptype passive"),
+        };
+        let (number, priority) = (index + 1, candidate.priority(index));
+        line!(text, "a=candidate:{number} 1 {transport} {priority} {ip} {port} typ host{kind}");
     }
     line!(text, "a=end-of-candidates");
 }
@@ -250,7 +251,7 @@ fn sources(text: &mut String, sending: &Sending) {
     }
 }
 
-/// A host has few addresses; a client's checks cost each.
-const MAX_CANDIDATES: usize = 16;
+/// A host has few addresses, each over UDP and TCP; a client's checks cost each.
+const MAX_CANDIDATES: usize = 32;
 /// Clients take the smaller of this and 64,000.
 const MAX_DATA_MESSAGE: u32 = 64_000;

@@ -4,7 +4,7 @@ use super::answer::{self, Local, Sending, Use};
 use super::{MAX_OFFER_BYTES, MAX_SECTIONS, Offer, SdpError, SectionKind};
 use crate::codec::Codec;
 use crate::command::{Encoding, Fingerprint, Kind, Label};
-use crate::ice::Credentials;
+use crate::ice::{Candidate, Credentials};
 
 const CHROMIUM_JOIN: &str = include_str!("../../tests/sdp/chromium_join.sdp");
 const CHROMIUM_MICROPHONE: &str = include_str!("../../tests/sdp/chromium_microphone.sdp");
@@ -43,7 +43,8 @@ fn idle(offer: &Offer) -> Vec<Use> {
 
 fn write(offer: &Offer, uses: &[Use]) -> String {
     let credentials = Credentials { ufrag: "ours".into(), password: "p".repeat(24) };
-    let candidates = ["192.0.2.1:7882".parse().unwrap(), "[2001:db8::1]:7882".parse().unwrap()];
+    let [v4, v6] = ["192.0.2.1:7882", "[2001:db8::1]:7882"].map(|it| it.parse().unwrap());
+    let candidates = [Candidate::udp(v4), Candidate::udp(v6), Candidate::tcp(v4)];
     let local = Local {
         credentials: &credentials,
         fingerprint: Fingerprint([0xAB; 32]),
@@ -160,6 +161,7 @@ fn the_transport_is_ours_lite_passive_and_complete() {
     let candidates = [
         "a=candidate:1 1 udp 2130706431 192.0.2.1 7882 typ host",
         "a=candidate:2 1 udp 2130706175 2001:db8::1 7882 typ host",
+        "a=candidate:3 1 tcp 1520434687 192.0.2.1 7882 typ host tcptype passive",
         "a=end-of-candidates",
     ];
     for line in candidates {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
 
 use bytes::Bytes;
 use livekit_protocol as proto;
@@ -12,6 +11,7 @@ use super::livekit::token::{Grants, Issuer};
 use super::local::Local;
 use super::whip::{Play, Publish};
 use crate::command::{Command, Event, Fingerprint, PeerId};
+use crate::ice::Candidate;
 
 /// One websocket of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,7 +88,7 @@ impl Source {
 #[derive(Clone)]
 pub struct SignalConfig {
     /// Where the media port can be reached; goes into every answer.
-    pub candidates: Vec<SocketAddr>,
+    pub candidates: Vec<Candidate>,
     /// Of our DTLS certificate.
     pub fingerprint: Fingerprint,
     /// Mints the tokens that keep long sessions alive.

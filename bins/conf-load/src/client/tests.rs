@@ -7,7 +7,6 @@ use conf_media::command::{
     Command, Encoding, Event, Extensions, Kind, Label, Payload, PeerId, Publication, RoomId,
     Subscription, TrackId,
 };
-use conf_media::dtls::Backend;
 use conf_media::ice::Credentials;
 use conf_media::net::{Media, MediaConfig, start};
 use conf_media::sdp::Offer;
@@ -30,14 +29,7 @@ impl Server {
     fn start() -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let seen = events.clone();
-        let config = MediaConfig {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            advertise: Vec::new(),
-            dtls: Backend::Dimpl,
-            seed: 7,
-            shards: 1,
-            loudest: 64,
-        };
+        let config = MediaConfig { seed: 7, loudest: 64, ..MediaConfig::default() };
         let media = start(config, Box::new(move |event| seen.lock().unwrap().push(event))).unwrap();
         Self { media, events, tracks: Vec::new(), peers: 0 }
     }
@@ -67,7 +59,7 @@ impl Server {
             ufrag,
             password,
             fingerprint: self.media.fingerprint(),
-            candidates: self.media.candidates().to_vec(),
+            candidates: self.media.candidates().iter().take(1).map(|it| it.address).collect(),
             sections: sections.collect(),
         };
         (peer, Entered { session: String::new(), remote, keys: None })

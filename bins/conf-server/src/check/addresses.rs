@@ -13,20 +13,21 @@ pub(super) fn look(config: &Config) -> Vec<Finding> {
 fn media(config: &Config, own: &[IpAddr]) -> Finding {
     const TOPIC: &str = "media.advertise";
     let foreign = |it: &&IpAddr| !own.contains(it);
-    let advertised: Vec<IpAddr> = config.advertised().iter().map(|it| it.ip()).collect();
+    let advertised: Vec<IpAddr> = config.media_advertise.iter().map(|it| it.address.ip()).collect();
     if let Some(ip) = advertised.iter().find(foreign) {
         let text = format!(
-            "{ip} is not an address of this machine: good behind NAT, if UDP port {} is passed on \
-             from there",
-            config.media_listen.port()
+            "{ip} is not an address of this machine: good behind NAT, if the ports of media.listen \
+             are passed on from there"
         );
         return Finding::warning(TOPIC, text);
     }
     if !advertised.is_empty() {
         return Finding::ok(TOPIC, "every address is one of this machine");
     }
-    let listens = config.media_listen.ip();
-    let told = own.iter().filter(|ip| listens.is_unspecified() || **ip == listens);
+    let listens = |ip: &&IpAddr| {
+        config.media_listen.iter().any(|it| it.ip().is_unspecified() || it.ip() == **ip)
+    };
+    let told = own.iter().filter(listens);
     let public = told.filter(|ip| !ip.is_loopback()).any(|ip| !is_private(*ip));
     if public || config.http_listen.ip().is_loopback() {
         return Finding::ok(TOPIC, "browsers are told the addresses of this machine");

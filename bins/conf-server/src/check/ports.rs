@@ -18,7 +18,12 @@ pub(super) fn look(config: &Config, running: bool) -> Vec<Finding> {
     for (key, at) in optional.into_iter().filter_map(|(key, at)| Some((key, at?))) {
         findings.push(finding(key, at, tcp, running));
     }
-    findings.push(finding("media.listen", config.media_listen, udp, running));
+    for &at in &config.media_listen {
+        findings.push(finding("media.listen", at, udp, running));
+        if config.media_tcp {
+            findings.push(finding("media.listen", at, tcp, running));
+        }
+    }
     findings
 }
 

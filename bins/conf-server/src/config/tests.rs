@@ -18,7 +18,8 @@ fn from_file(text: &str) -> Result<Config, ConfigError> {
 fn without_file_and_environment_the_defaults_apply() {
     let config = from_environment(&[]).unwrap();
     assert_eq!(config.http_listen.to_string(), "127.0.0.1:8080");
-    assert_eq!(config.media_listen.to_string(), "0.0.0.0:7882");
+    assert_eq!(config.media_listen, ["[::]:7882".parse().unwrap()]);
+    assert!(config.media_tcp);
     assert_eq!(config.metrics_listen.unwrap().to_string(), "127.0.0.1:9090");
     assert_eq!((config.participants, config.meetings), (50, 100));
     assert_eq!(config.data_dir, Path::new("./data"));
@@ -78,11 +79,41 @@ fn an_api_key_needs_both_halves_and_a_name_of_its_own() {
 }
 
 #[test]
-fn advertised_addresses_take_the_port_that_is_listened_on() {
-    let advertise = ("CONF_MEDIA__ADVERTISE", "192.0.2.1, 192.0.2.2:9000,2001:db8::1");
-    let config = from_environment(&[advertise]).unwrap();
-    let shown: Vec<_> = config.advertised().iter().map(ToString::to_string).collect();
-    assert_eq!(shown, ["192.0.2.1:7882", "192.0.2.2:9000", "[2001:db8::1]:7882"]);
+fn media_listens_on_one_address_or_on_one_of_each_family() {
+    let listens = |text: &str| {
+        let config = from_file(&format!("[media]\nlisten = {text}\n"));
+        config.map(|it| it.media_listen.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(listens("\"0.0.0.0:7882\"").unwrap(), ["0.0.0.0:7882"]);
+    assert_eq!(listens("[\"0.0.0.0:1\", \"[::]:2\"]").unwrap(), ["0.0.0.0:1", "[::]:2"]);
+    for refused in ["[]", "\"7882\"", "[\"0.0.0.0:1\", \"127.0.0.1:1\"]"] {
+        let error = listens(refused).unwrap_err().to_string();
+        assert!(error.contains("one IPv4 and one IPv6 address"), "{error}");
+    }
+    let both = from_environment(&[("CONF_MEDIA__LISTEN", "127.0.0.1:1, [::1]:1")]).unwrap();
+    assert_eq!(both.media_listen.len(), 2);
+}
+
+#[test]
+fn an_advertised_address_may_name_port_and_transport() {
+    let advertise = "192.0.2.1, tcp:192.0.2.2:443,2001:db8::1, udp:[2001:db8::2]:9000";
+    let config = from_environment(&[("CONF_MEDIA__ADVERTISE", advertise)]).unwrap();
+    let shown: Vec<_> = config
+        .media_advertise
+        .iter()
+        .map(|it| format!("{:?} {}", it.transport, it.address))
+        .collect();
+    let all = [
+        "None 192.0.2.1:0",
+        "Some(Tcp) 192.0.2.2:443",
+        "None [2001:db8::1]:0",
+        "Some(Udp) [2001:db8::2]:9000",
+    ];
+    assert_eq!(shown, all);
+    for refused in ["meet.example.org", "0.0.0.0", "tls:192.0.2.1", "192.0.2.1:70000"] {
+        let error = from_environment(&[("CONF_MEDIA__ADVERTISE", refused)]).unwrap_err();
+        assert!(error.to_string().contains("up to 16 IP addresses"), "{error}");
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use axum::http::Uri;
 use conf_media::dtls::Backend;
+use conf_media::ice::Transport;
+use conf_media::net::Advertised;
 use conf_privacy::Pii;
 
 use super::ApiKey;
@@ -101,16 +103,37 @@ pub(super) fn address_or_off(value: &toml::Value) -> Option<Option<SocketAddr>> 
     }
 }
 
-/// Addresses with or without a port; port 0 stands for "not given".
-pub(super) fn addresses(value: &toml::Value) -> Option<Vec<SocketAddr>> {
+/// One address, or one of each family.
+pub(super) fn listen(value: &toml::Value) -> Option<Vec<SocketAddr>> {
+    let list = match value {
+        toml::Value::Array(list) => list.iter().map(address).collect::<Option<Vec<_>>>()?,
+        single => vec![address(single)?],
+    };
+    match *list {
+        [_] => Some(list),
+        [one, other] => (one.is_ipv4() != other.is_ipv4()).then_some(list),
+        _ => None,
+    }
+}
+
+/// Addresses with or without a transport and a port; port 0 stands for "not given".
+pub(super) fn advertised(value: &toml::Value) -> Option<Vec<Advertised>> {
     let list = value.as_array().filter(|list| list.len() <= 16)?;
     list.iter()
         .map(|item| {
-            let text = item.as_str()?;
+            let (transport, text) = transport(item.as_str()?);
             let bare = || text.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, 0));
-            text.parse().ok().or_else(bare).filter(|it: &SocketAddr| !it.ip().is_unspecified())
+            let address = text.parse().ok().or_else(bare);
+            let address = address.filter(|it: &SocketAddr| !it.ip().is_unspecified())?;
+            Some(Advertised { transport, address })
         })
         .collect()
+}
+
+fn transport(text: &str) -> (Option<Transport>, &str) {
+    let over = |word, transport| text.strip_prefix(word).map(|rest| (Some(transport), rest));
+    let named = over("udp:", Transport::Udp).or_else(|| over("tcp:", Transport::Tcp));
+    named.unwrap_or((None, text))
 }
 
 pub(super) fn ip_addresses(value: &toml::Value) -> Option<Vec<IpAddr>> {

@@ -15,7 +15,7 @@ use crate::socket;
 
 fn registry(most: usize) -> Meetings {
     let metrics = Arc::new(Metrics::default());
-    let media_listen = "127.0.0.1:0".parse().unwrap();
+    let media_listen = vec!["127.0.0.1:0".parse().unwrap()];
     let config = Config { media_listen, ..Config::built_in() };
     let engine = Engine::start(&config, Arc::clone(&metrics)).unwrap();
     let issuer = Issuer::new("key", "0123456789abcdef0123456789abcdef");

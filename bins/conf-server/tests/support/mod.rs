@@ -59,7 +59,7 @@ pub fn config(folder: &Folder) -> Config {
     let free = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut config = Config::built_in();
     config.http_listen = free;
-    config.media_listen = free;
+    config.media_listen = vec![free];
     config.metrics_listen = Some(free);
     config.data_dir = folder.0.join("data");
     config.api_keys = vec![ApiKey { key: API_KEY.into(), secret: Pii::new(API_SECRET.to_owned()) }];

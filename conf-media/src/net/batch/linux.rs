@@ -16,7 +16,7 @@ use nix::sys::socket::{SockaddrLike, SockaddrStorage, getsockopt, sockopt};
 use socket2::Socket;
 
 use super::super::{canonical, for_socket};
-use super::{MAX_WAITS, Sent, drained, socket_address};
+use super::{MAX_WAITS, Reach, Sent, drained, socket_address};
 use crate::egress::{RunView, TxBatch};
 use crate::ingress::{Message, RxBatch};
 use crate::time::Now;
@@ -161,7 +161,7 @@ fn arrived(now: Now, stamp: libc::timespec) -> Instant {
 /// The sending half: headers, vectors and control messages, allocated once and reused.
 #[derive(Debug)]
 pub struct Sender {
-    dual: bool,
+    reach: Reach,
     /// The kernel segments; false for good when it or the network card refuses. `None`: not asked
     /// yet.
     segmentation: Option<bool>,
@@ -197,8 +197,18 @@ impl Sender {
     /// For a socket that is, or is not, one for both families.
     #[must_use]
     pub fn new(dual: bool) -> Self {
+        Self::with(Reach { dual, only_v6: None })
+    }
+
+    /// For a socket beside one of the other family.
+    #[must_use]
+    pub fn of_family(v6: bool) -> Self {
+        Self::with(Reach { dual: false, only_v6: Some(v6) })
+    }
+
+    fn with(reach: Reach) -> Self {
         Self {
-            dual,
+            reach,
             segmentation: None,
             messages: Vec::new(),
             vectors: Vec::new(),
@@ -215,10 +225,14 @@ impl Sender {
         // A kernel before 4.18 would send a run as one datagram.
         let asked = || getsockopt(socket, sockopt::UdpGsoSegment).is_ok();
         let segmentation = *self.segmentation.get_or_insert_with(asked);
-        for run in batch.runs() {
-            self.add(run, segmentation);
-        }
         let mut sent = Sent::default();
+        for run in batch.runs() {
+            if self.reach.is_for(run.to()) {
+                self.add(run, segmentation);
+            } else {
+                sent.passed_over += 1;
+            }
+        }
         let (mut at, mut waits) = (0, 0);
         while at < self.messages.len() {
             match self.call(socket.as_raw_fd(), at) {
@@ -255,7 +269,7 @@ impl Sender {
     }
 
     fn add(&mut self, run: RunView<'_>, segmentation: bool) {
-        let to = SockaddrStorage::from(for_socket(run.to(), self.dual));
+        let to = SockaddrStorage::from(for_socket(run.to(), self.reach.dual));
         if segmentation && run.segments() > 1 {
             let first = self.vectors.len();
             self.vectors.extend(run.datagrams().map(Piece::from));

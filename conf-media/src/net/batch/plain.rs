@@ -8,7 +8,7 @@ use nix::sys::socket::{MsgFlags, SockaddrStorage, recvfrom, sendto};
 use socket2::Socket;
 
 use super::super::{canonical, for_socket};
-use super::{MAX_WAITS, Sent, drained, socket_address};
+use super::{MAX_WAITS, Reach, Sent, drained, socket_address};
 use crate::egress::TxBatch;
 use crate::ingress::{Message, RxBatch};
 use crate::time::Now;
@@ -56,14 +56,24 @@ impl Receiver {
 /// The sending half.
 #[derive(Debug)]
 pub struct Sender {
-    dual: bool,
+    reach: Reach,
 }
 
 impl Sender {
     /// For a socket that is, or is not, one for both families.
     #[must_use]
     pub fn new(dual: bool) -> Self {
-        Self { dual }
+        Self::with(Reach { dual, only_v6: None })
+    }
+
+    /// For a socket beside one of the other family.
+    #[must_use]
+    pub fn of_family(v6: bool) -> Self {
+        Self::with(Reach { dual: false, only_v6: Some(v6) })
+    }
+
+    fn with(reach: Reach) -> Self {
+        Self { reach }
     }
 
     /// Sends all of `batch`. What the socket does not take within milliseconds is dropped, as a full
@@ -71,7 +81,11 @@ impl Sender {
     pub fn send(&mut self, socket: &Socket, batch: &TxBatch) -> Sent {
         let (mut sent, mut waits) = (Sent::default(), 0);
         for (to, datagram) in batch.iter() {
-            let to = SockaddrStorage::from(for_socket(to, self.dual));
+            if !self.reach.is_for(to) {
+                sent.passed_over += 1;
+                continue;
+            }
+            let to = SockaddrStorage::from(for_socket(to, self.reach.dual));
             let taken = loop {
                 let flags = MsgFlags::MSG_DONTWAIT;
                 match sendto(socket.as_raw_fd(), datagram, &to, flags) {

@@ -6,7 +6,10 @@ use super::*;
 fn a_run_that_the_kernel_did_not_take_apart_is_split_again() {
     let (socket, batch) = runs_to_ourselves();
     let mut sender = batch::Sender::new(false);
-    assert_eq!(sender.send(&socket, &batch), batch::Sent { messages: 2, refused: 0 });
+    assert_eq!(
+        sender.send(&socket, &batch),
+        batch::Sent { messages: 2, refused: 0, passed_over: 0 }
+    );
     let even = (0..20).step_by(2).map(|number| (number, 1_000));
     let odd = (1..20).step_by(2).map(|number| (number, 1_001));
     assert_eq!(drain(&socket), even.chain(odd).collect::<Vec<_>>());
@@ -18,15 +21,18 @@ fn without_segmentation_every_datagram_goes_alone_and_that_is_remembered() {
     let mut sender = batch::Sender::new(false);
     sender.refuse_segmentation();
     for _ in 0..2 {
-        assert_eq!(sender.send(&socket, &batch), batch::Sent { messages: 20, refused: 0 });
+        assert_eq!(
+            sender.send(&socket, &batch),
+            batch::Sent { messages: 20, refused: 0, passed_over: 0 }
+        );
         assert_eq!(drain(&socket).len(), 20);
     }
 }
 
 /// A socket of UDP-Lite, which Linux does not segment: EIO, as for a card that cannot.
-fn unsegmented() -> (socket2::Socket, TxBatch) {
+fn unsegmented() -> (Socket, TxBatch) {
     let (domain, protocol) = (socket2::Domain::IPV4, socket2::Protocol::UDPLITE);
-    let socket = socket2::Socket::new(domain, socket2::Type::DGRAM, Some(protocol));
+    let socket = Socket::new(domain, socket2::Type::DGRAM, Some(protocol));
     let socket = socket.expect("UDP-Lite, to provoke EIO");
     socket.set_nonblocking(true).unwrap();
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
@@ -45,7 +51,10 @@ fn eio_from_the_device_sends_every_datagram_alone_and_is_remembered() {
     let mut sender = batch::Sender::new(false);
     assert_eq!(sender.segments(), None, "nobody has asked");
     for _ in 0..2 {
-        assert_eq!(sender.send(&socket, &batch), batch::Sent { messages: 20, refused: 0 });
+        assert_eq!(
+            sender.send(&socket, &batch),
+            batch::Sent { messages: 20, refused: 0, passed_over: 0 }
+        );
         assert_eq!(sender.segments(), Some(false));
         assert_eq!(drain(&socket).len(), 20);
     }

@@ -9,8 +9,8 @@ use crate::srtp::{Keys, MasterKey, Profile, Sealer};
 use crate::stun::{self, IntegrityKey, Role, TransactionId, Writer};
 use crate::test_util::{microphone, subscription};
 
-const PEER: PeerId = PeerId(3);
-const PASSWORD: &str = "0123456789abcdef01234567";
+pub(super) const PEER: PeerId = PeerId(3);
+pub(super) const PASSWORD: &str = "0123456789abcdef01234567";
 
 struct Peer {
     socket: UdpSocket,
@@ -18,7 +18,7 @@ struct Peer {
 }
 
 /// A connectivity check that nominates.
-fn check(request: &mut Vec<u8>, ufrag: &str) {
+pub(super) fn check(request: &mut Vec<u8>, ufrag: &str) {
     Writer::new(request, stun::Class::Request, TransactionId([5; 12]))
         .username(&format!("{ufrag}:theirs"))
         .priority(1)
@@ -31,7 +31,7 @@ fn check(request: &mut Vec<u8>, ufrag: &str) {
 /// A socket of a browser, another one each time.
 fn socket(media: &Media) -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(media.candidates()[0]).unwrap();
+    socket.connect(media.candidates()[0].address).unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     socket
 }
@@ -134,7 +134,7 @@ fn a_removed_peer_gets_no_answer_any_more() {
 }
 
 /// Several shards, whatever the machine has.
-fn several() -> (Media, mpsc::Receiver<Event>) {
+pub(super) fn several() -> (Media, mpsc::Receiver<Event>) {
     let (sender, events) = mpsc::channel();
     let config = MediaConfig { shards: 4, ..loopback() };
     let media = start(config, Box::new(move |event| drop(sender.send(event)))).unwrap();
@@ -175,26 +175,21 @@ fn on_several_shards_a_peer_connects_wherever_it_arrives_and_its_address_may_cha
 )]
 fn on_several_shards_the_port_is_still_refused_to_a_second_engine() {
     let (media, _events) = several();
-    let listen = media.candidates()[0];
+    let listen = vec![media.candidates()[0].address];
     let second = MediaConfig { shards: 2, ..MediaConfig { listen, ..loopback() } };
     assert!(matches!(start(second, Box::new(|_| {})), Err(NetError::Listen { .. })));
     media.stop();
 }
 
 /// A peer whose keys are known without a handshake.
-struct Known {
-    id: PeerId,
-    socket: UdpSocket,
+pub(super) struct Known {
+    pub(super) id: PeerId,
+    pub(super) socket: UdpSocket,
 }
 
 impl Known {
-    fn connected(media: &Media, number: u8) -> Self {
-        let (id, ufrag) = (PeerId(u64::from(number)), format!("peer{number}"));
-        let credentials = Credentials { ufrag: ufrag.clone(), password: PASSWORD.into() };
-        media.send(Command::AddPeer { peer: id, room: RoomId(1), credentials });
-        let key = |side| MasterKey { key: vec![side; 16], salt: vec![number; 12] };
-        let keys = Keys { profile: Profile::AeadAes128Gcm, local: key(1), remote: key(2) };
-        media.send(Command::SetKeys { peer: id, keys });
+    pub(super) fn connected(media: &Media, number: u8) -> Self {
+        let (id, ufrag) = Self::added(media, number);
         let peer = Self { id, socket: socket(media) };
         let mut request = Vec::new();
         check(&mut request, &ufrag);
@@ -206,6 +201,34 @@ impl Known {
         }
         peer
     }
+
+    /// At the engine, which has heard nothing of it yet; its user name there.
+    pub(super) fn added(media: &Media, number: u8) -> (PeerId, String) {
+        let (id, ufrag) = (PeerId(u64::from(number)), format!("peer{number}"));
+        let credentials = Credentials { ufrag: ufrag.clone(), password: PASSWORD.into() };
+        media.send(Command::AddPeer { peer: id, room: RoomId(1), credentials });
+        let key = |side| MasterKey { key: vec![side; 16], salt: vec![number; 12] };
+        let keys = Keys { profile: Profile::AeadAes128Gcm, local: key(1), remote: key(2) };
+        media.send(Command::SetKeys { peer: id, keys });
+        (id, ufrag)
+    }
+}
+
+/// A sealed packet of the microphone that peer 0 publishes, with so much sound.
+pub(super) fn sound(sealer: &mut Sealer, sequence: u16, payload: usize) -> Vec<u8> {
+    let mut packet = vec![0; payload + 60];
+    let timestamp = u32::from(sequence) * 960;
+    let header = Header { marker: false, payload_type: 111, sequence, timestamp, ssrc: 5000 };
+    let len = header.write(&[], &mut packet).unwrap() + payload;
+    let len = sealer.seal_rtp(&mut packet, len).unwrap();
+    packet.truncate(len);
+    packet
+}
+
+/// What peer 0 seals with.
+pub(super) fn sealer() -> Sealer {
+    let key = MasterKey { key: vec![2; 16], salt: vec![0; 12] };
+    Sealer::new(Profile::AeadAes128Gcm, &key).unwrap()
 }
 
 #[test]
@@ -223,17 +246,11 @@ fn sound_crosses_from_the_shard_of_its_publisher_to_all_others() {
         let subscription = subscription("3", 900);
         media.send(Command::Subscribe { track: TrackId(1), peer: peer.id, subscription });
     }
-    let key = MasterKey { key: vec![2; 16], salt: vec![0; 12] };
-    let mut sealer = Sealer::new(Profile::AeadAes128Gcm, &key).unwrap();
+    let mut sealer = sealer();
     let mut heard = vec![false; others.len()];
     let deadline = Instant::now() + Duration::from_secs(20);
     for sequence in 0.. {
-        let mut packet = [0; 100];
-        let header =
-            Header { marker: false, payload_type: 111, sequence, timestamp: 0, ssrc: 5000 };
-        let len = header.write(&[], &mut packet).unwrap() + 20;
-        let len = sealer.seal_rtp(&mut packet, len).unwrap();
-        ada.socket.send(&packet[..len]).unwrap();
+        ada.socket.send(&sound(&mut sealer, sequence, 20)).unwrap();
         let mut buffer = [0; 2_048];
         for (peer, heard) in others.iter().zip(&mut heard) {
             while !*heard && let Ok(len) = peer.socket.recv(&mut buffer) {

@@ -23,6 +23,7 @@ use super::{
     TrackState,
 };
 use crate::command::{Command, Event, Fingerprint, PeerId, TrackId};
+use crate::ice::Candidate;
 use crate::srtp::Profile;
 use crate::time::Now;
 
@@ -54,7 +55,7 @@ impl Meeting {
     pub(in crate::signal) fn new() -> Self {
         let now = Now { mono: Instant::now(), wall: "2026-11-24T10:00:00Z".parse().unwrap() };
         let config = SignalConfig {
-            candidates: vec!["127.0.0.1:7882".parse().unwrap()],
+            candidates: vec![Candidate::udp("127.0.0.1:7882".parse().unwrap())],
             fingerprint: Fingerprint([0xAB; 32]),
             token: Issuer::new("key", "secret"),
             room_name: "code".into(),
