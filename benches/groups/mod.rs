@@ -1,5 +1,6 @@
 //! All groups, one a file.
 
+mod allocate;
 mod demux;
 mod dtls;
 mod engine;
@@ -26,6 +27,7 @@ pub fn groups() -> Vec<Group> {
         Group { name: "srtp", cases: srtp::cases },
         Group { name: "rewrite", cases: rewrite::cases },
         Group { name: "nack", cases: nack::cases },
+        Group { name: "allocate", cases: allocate::cases },
         Group { name: "fanout", cases: fanout::cases },
         Group { name: "gso", cases: gso::cases },
         Group { name: "demux", cases: demux::cases },

@@ -185,7 +185,8 @@ impl Fair {
                 self.steps.push(Step { demand: index, rung, gain: least });
             }
         }
-        self.steps.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+        let order = |step: &Step| (step.demand, step.rung);
+        self.steps.sort_unstable_by(|a, b| b.gain.total_cmp(&a.gain).then(order(a).cmp(&order(b))));
     }
 
     /// Learns from what became of the last step up.

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::codec::Codec;
 use crate::data::{Channel, Message, Outgoing};
 use crate::ice::Credentials;
+pub use crate::peer::{Grade, Quality};
 use crate::srtp::Keys;
 
 /// One browser's (or SDK's) transport connection.
@@ -266,6 +267,13 @@ pub enum Event {
         /// Paused or not.
         starved: bool,
     },
+    /// How good the connection of a peer is; sent where that changed.
+    Quality {
+        /// The peer.
+        peer: PeerId,
+        /// From loss and round trip of both directions.
+        quality: Quality,
+    },
     /// A microphone entered or left the loudest of its room: only those are forwarded. Sent only
     /// where a room has more microphones than are forwarded.
     Heard {
@@ -286,6 +294,7 @@ impl Event {
             | Self::Reconnected { peer }
             | Self::Failed { peer, .. }
             | Self::Data { peer, .. }
+            | Self::Quality { peer, .. }
             | Self::Starved { peer, .. } => Subject::Peer(*peer),
             Self::TrackLive { track }
             | Self::KeyframeWanted { track }

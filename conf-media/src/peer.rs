@@ -2,6 +2,7 @@
 
 mod allowance;
 mod downlink;
+mod quality;
 mod sources;
 mod transport;
 
@@ -22,6 +23,8 @@ use crate::track::Track;
 
 pub(crate) use allowance::Allowance;
 pub(crate) use downlink::{AGAIN, Downlink};
+pub(crate) use quality::Judge;
+pub use quality::{Grade, Quality};
 pub(crate) use sources::{Binding, Role, Sources, by_extensions, only_encoding};
 pub(crate) use transport::Transport;
 
@@ -38,6 +41,8 @@ pub(crate) struct Peer {
     pub(crate) upstream: Upstream,
     /// What its network takes, and what is made of that.
     pub(crate) downlink: Downlink,
+    /// How good its connection is.
+    pub(crate) judge: Judge,
     /// Lost packets that it asks for.
     pub(crate) nacks: Allowance,
     /// Its place in the timing wheel.
@@ -135,6 +140,7 @@ impl Peer {
                 reported_at: None,
             },
             downlink: Downlink::default(),
+            judge: Judge::default(),
             nacks: Allowance::default(),
             timer: Timer::NONE,
             slot: Destination::NO_SLOT,

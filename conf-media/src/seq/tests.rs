@@ -120,6 +120,35 @@ fn a_gap_is_asked_for_at_once_and_again_after_the_interval() {
 }
 
 #[test]
+fn the_interval_follows_how_soon_a_publisher_answers() {
+    let t0 = start();
+    for (answer, least, most) in [(8, 20, 20), (60, 60, 120), (250, 250, 500), (900, 500, 500)] {
+        let mut missing = MissingPackets::new(Missing::default());
+        assert_eq!(missing.interval(), millis(100), "before any answer");
+        for round in 0..20u16 {
+            let now = t0 + millis(1_000 * u64::from(round));
+            missing.record(round * 2, now);
+            assert_eq!(asked(&mut missing, now).len(), usize::from(round > 0));
+            missing.record((round * 2).wrapping_sub(1), now + millis(answer));
+        }
+        let interval = missing.interval();
+        assert!(interval >= millis(least) && interval <= millis(most), "{answer}: {interval:?}");
+    }
+}
+
+#[test]
+fn a_packet_that_was_asked_for_twice_tells_nothing_of_the_way() {
+    let t0 = start();
+    let mut missing = MissingPackets::new(Missing::default());
+    missing.record(1, t0);
+    missing.record(3, t0);
+    assert_eq!(asked(&mut missing, t0), [2]);
+    assert_eq!(asked(&mut missing, t0 + millis(100)), [2]);
+    missing.record(2, t0 + millis(101));
+    assert_eq!(missing.interval(), millis(100));
+}
+
+#[test]
 fn what_came_before_the_question_is_not_asked_for() {
     let t0 = start();
     let mut missing = MissingPackets::new(Missing::default());

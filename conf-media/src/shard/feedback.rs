@@ -40,10 +40,10 @@ impl Shard {
         match *packet {
             Packet::SenderReport { ssrc, ntp, rtp, blocks, .. } => {
                 self.sender_report(now, key, ssrc, (SenderClock { ntp, rtp }, arrival));
-                blocks.for_each(|block| self.block(key, &block, arrival));
+                blocks.for_each(|block| self.block(now, key, &block, arrival));
             }
             Packet::ReceiverReport { blocks, .. } => {
-                blocks.for_each(|block| self.block(key, &block, arrival));
+                blocks.for_each(|block| self.block(now, key, &block, arrival));
             }
             Packet::Nack { media, lost, .. } => {
                 if let Some(edge) = self.edge_with(key, media) {
@@ -111,13 +111,19 @@ impl Shard {
     }
 
     /// A subscriber says how a stream of ours arrives: the round trip follows from it.
-    fn block(&mut self, key: Key<Peer>, block: &ReportBlock, arrival: Instant) {
+    fn block(&mut self, now: Now, key: Key<Peer>, block: &ReportBlock, arrival: Instant) {
         let Some(edge) = self.edge_with(key, block.ssrc) else { return };
         let Some(edge) = self.edges.get_mut(edge) else { return };
-        let Some((middle, sent)) = edge.report.sent else { return };
-        if middle == block.last_sr {
+        if let Some((middle, sent)) = edge.report.sent
+            && middle == block.last_sr
+        {
             let held = Duration::from_nanos((u64::from(block.delay) * 1_000_000_000) >> 16);
             edge.report.round_trip = arrival.saturating_duration_since(sent).checked_sub(held);
+        }
+        let round_trip = edge.report.round_trip;
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.judge.receives(block.fraction_lost, round_trip);
+            self.judge(now, key);
         }
     }
 

@@ -130,6 +130,7 @@ impl Shard {
             for encoding in &mut track.encodings {
                 let Some(ssrc) = encoding.ssrc else { continue };
                 let Some(block) = encoding.stats.report(ssrc, now.mono) else { continue };
+                peer.judge.sends(block.fraction_lost);
                 if let Some(place) = blocks.get_mut(count) {
                     *place = block;
                     count += 1;
@@ -140,6 +141,18 @@ impl Shard {
         let ssrc = peer.upstream.ssrc;
         if count > 0 {
             self.out.reports(peer, |out| write::receiver_report(out, ssrc, blocks));
+        }
+        self.judge(now, key);
+    }
+
+    /// Says how good the connection of a peer is, if it is time to and that changed.
+    pub(super) fn judge(&mut self, now: Now, key: Key<Peer>) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let edges = &self.edges;
+        let held = |edge: &Key<Edge>| edges.get(*edge).is_some_and(|edge| edge.still.starved);
+        let held = peer.received.iter().any(held);
+        if let Some(quality) = peer.judge.judge(now.mono, held) {
+            self.out.event(Event::Quality { peer: peer.id, quality });
         }
     }
 

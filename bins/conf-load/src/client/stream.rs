@@ -77,7 +77,8 @@ impl Stream {
 
 /// As a browser: at once, again after a round trip, and not for long.
 const ASKING: Missing =
-    Missing { interval: std::time::Duration::from_millis(100), tries: 5, reach: 128, most: 64 };
+    Missing { interval: INTERVAL, bounds: (INTERVAL, INTERVAL), tries: 5, reach: 128, most: 64 };
+const INTERVAL: std::time::Duration = std::time::Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

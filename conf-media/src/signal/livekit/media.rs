@@ -48,6 +48,7 @@ impl Signal {
                 self.stream_state(*track, *heard);
             }
             Event::Data { peer, message } => self.data(*peer, message)?,
+            Event::Quality { peer, quality } => self.connection_quality(*peer, *quality),
             Event::Starved { track, peer, starved } => self.starved(*track, *peer, *starved),
             Event::TrackLive { .. } | Event::KeyframeWanted { .. } => {}
         }

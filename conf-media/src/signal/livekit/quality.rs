@@ -14,7 +14,7 @@ use super::participant::Published;
 use super::resume::MAX_SIDS;
 use super::types::Refusal;
 use crate::allocate::size;
-use crate::command::{Kind, PeerId, Preference, TrackId};
+use crate::command::{Grade, Kind, PeerId, Preference, Quality, TrackId};
 use crate::time::Now;
 
 impl Signal {
@@ -32,6 +32,31 @@ impl Signal {
             self.room.prefer(track, peer, preference);
         }
         Ok(())
+    }
+
+    /// How good a participant's connection is, for everybody; its own client shows it too. Never
+    /// that it is lost: clients then begin anew by themselves.
+    pub(super) fn connection_quality(&mut self, peer: PeerId, quality: Quality) {
+        let Some(participant) = self.participants.get(&peer) else { return };
+        let hidden = participant.profile.grants.hidden;
+        let grade = match quality.grade {
+            Grade::Excellent => proto::ConnectionQuality::Excellent,
+            Grade::Good => proto::ConnectionQuality::Good,
+            Grade::Poor => proto::ConnectionQuality::Poor,
+        };
+        let info = proto::ConnectionQualityInfo {
+            participant_sid: participant.profile.sid.clone(),
+            quality: grade.into(),
+            score: quality.score / 20.0, // clients know scores up to 5
+        };
+        let update = proto::ConnectionQualityUpdate { updates: vec![info] };
+        let message = Response::ConnectionQuality(update);
+        let everybody: Vec<PeerId> = self.participants.keys().copied().collect();
+        for other in everybody {
+            if other == peer || !hidden {
+                self.send(other, message.clone());
+            }
+        }
     }
 
     /// Tells publishers which encodings are needed, where that changed.

@@ -134,3 +134,18 @@ fn a_subscriber_hears_that_its_network_does_not_take_a_track() {
     assert_eq!(states.collect::<Vec<_>>(), [Paused, Active]);
     assert!(meeting.received(3).is_empty());
 }
+
+#[test]
+fn everybody_hears_how_good_a_connection_is() {
+    let (mut meeting, _) = meeting();
+    let quality = crate::command::Quality { score: 40.0, grade: crate::command::Grade::Poor };
+    meeting.input(Input::Media(Event::Quality { peer: PeerId(2), quality })).unwrap();
+    for number in [1, 2, 3] {
+        let update = meeting.last(number, |message| match message {
+            Response::ConnectionQuality(update) => Some(update.updates[0].clone()),
+            _ => None,
+        });
+        assert_eq!(update.participant_sid, "PA_0000000000000002");
+        assert_eq!((update.quality(), update.score), (proto::ConnectionQuality::Poor, 2.0));
+    }
+}
