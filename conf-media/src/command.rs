@@ -11,10 +11,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::codec::Codec;
-use crate::data::{Channel, Message, Outgoing};
+use crate::data::{Channel, DataStats, Message, Outgoing};
 use crate::ice::Credentials;
 pub use crate::peer::{Grade, Quality};
 use crate::srtp::Keys;
+use crate::stats::report::PeerStats;
 
 /// One browser's (or SDK's) transport connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -159,6 +160,12 @@ pub enum Command {
         /// Size, frame rate, priority.
         preference: Preference,
     },
+    /// What is known of the peer: answered by [`Event::Stats`], and by [`Event::DataStats`] where
+    /// control threads run its data channels.
+    AskStats {
+        /// The peer.
+        peer: PeerId,
+    },
     /// A program of this process gets a copy of each packet of a track.
     Tap {
         /// The track.
@@ -244,6 +251,20 @@ pub enum Event {
         /// The track.
         track: TrackId,
     },
+    /// A snapshot of a peer that was asked for.
+    Stats {
+        /// The peer.
+        peer: PeerId,
+        /// Its media.
+        stats: Box<PeerStats>,
+    },
+    /// And of its data channels.
+    DataStats {
+        /// The peer.
+        peer: PeerId,
+        /// What they carried.
+        stats: DataStats,
+    },
     /// A track that a program of this process publishes should go on with a keyframe.
     KeyframeWanted {
         /// The track.
@@ -295,6 +316,8 @@ impl Event {
             | Self::Failed { peer, .. }
             | Self::Data { peer, .. }
             | Self::Quality { peer, .. }
+            | Self::Stats { peer, .. }
+            | Self::DataStats { peer, .. }
             | Self::Starved { peer, .. } => Subject::Peer(*peer),
             Self::TrackLive { track }
             | Self::KeyframeWanted { track }

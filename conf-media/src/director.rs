@@ -134,6 +134,7 @@ impl Director {
                 Err(Refusal::NoAddress)
             }
             Command::SetKeys { peer, .. }
+            | Command::AskStats { peer }
             | Command::SetPadding { peer, .. }
             | Command::Limit { peer, .. }
             | Command::SendDatagram { peer, .. } => self.for_peer(peer, command),

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use crate::command::PeerId;
 use crate::egress::Destination;
-use crate::forward::Edge;
 use crate::forward::rewrite::Stopped;
 use crate::forward::stage::Stage;
+use crate::forward::{Edge, EdgeReport};
 use crate::ice;
 use crate::rtcp::TransportRecorder;
 use crate::shard::wheel::Timer;
 use crate::slab::Key;
-use crate::srtp::{Keys, Opener, Sealer, SrtpError};
+use crate::srtp::{Keys, Opener, Profile, Sealer, SrtpError};
 use crate::track::Track;
 
 pub(crate) use allowance::Allowance;
@@ -57,6 +57,10 @@ pub(crate) struct Peer {
     finished: Vec<Finished>,
     /// It is a program of this process: there is no address to send to.
     pub(crate) local: bool,
+    /// Packets and bytes of edges that have ended.
+    pub(crate) ended: (u64, u64),
+    /// What was negotiated, once there are keys.
+    pub(crate) profile: Option<Profile>,
 }
 
 /// Where, with what and under which numbers media goes to a peer.
@@ -80,6 +84,9 @@ pub(crate) struct Upstream {
     pub(crate) report_at: Option<Instant>,
     /// When the last one was.
     pub(crate) reported_at: Option<Instant>,
+    /// Packets that opened, and their bytes.
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
 }
 
 /// A source of ours that ended, and where.
@@ -138,6 +145,8 @@ impl Peer {
                 transport_cc: None,
                 report_at: None,
                 reported_at: None,
+                packets: 0,
+                bytes: 0,
             },
             downlink: Downlink::default(),
             judge: Judge::default(),
@@ -150,6 +159,8 @@ impl Peer {
             padding: false,
             finished: Vec::new(),
             local: false,
+            ended: (0, 0),
+            profile: None,
         }
     }
 
@@ -162,6 +173,7 @@ impl Peer {
     pub(crate) fn set_keys(&mut self, keys: &Keys) -> Result<(), SrtpError> {
         let opener = Opener::new(keys.profile, &keys.remote)?;
         let sealer = Sealer::new(keys.profile, &keys.local)?;
+        self.profile = Some(keys.profile);
         self.opener = Some(opener);
         self.sealer = Some(sealer);
         Ok(())
@@ -203,6 +215,12 @@ impl Peer {
     pub(crate) fn destination(&self) -> Option<Destination> {
         let address: SocketAddr = self.agent.address()?;
         Some(Destination { slot: self.slot, address })
+    }
+
+    /// An edge towards it ends, and its totals stay.
+    pub(crate) fn count_ended(&mut self, report: &EdgeReport) {
+        self.ended.0 += u64::from(report.packets) + u64::from(report.asked.again);
+        self.ended.1 += report.bytes + report.asked.again_bytes;
     }
 
     /// A source of ours towards it ends here.

@@ -7,6 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::data::DataStats;
 
+mod histogram;
+pub mod report;
+
+use histogram::Mirrored;
+pub use histogram::{CLASSES, Histogram, Measure};
+
 /// Why a datagram or packet went no further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -175,6 +181,8 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
             /// Drops by reason; see [`Counters::dropped`].
             pub drops: [u64; DropReason::ALL.len()],
+            /// In the order of [`Measure::ALL`].
+            pub histograms: [Histogram; Measure::ALL.len()],
         }
 
         /// Copy of [`Counters`] that other threads read.
@@ -182,6 +190,7 @@ macro_rules! counters {
         pub struct Mirror {
             $($name: AtomicU64,)*
             drops: [AtomicU64; DropReason::ALL.len()],
+            histograms: [Mirrored; Measure::ALL.len()],
         }
 
         impl Mirror {
@@ -191,6 +200,8 @@ macro_rules! counters {
                 for (mirror, &count) in self.drops.iter().zip(&counters.drops) {
                     mirror.store(count, Ordering::Relaxed);
                 }
+                let histograms = self.histograms.iter().zip(&counters.histograms);
+                histograms.for_each(|(mirror, histogram)| mirror.store(histogram));
             }
 
             /// The numbers as last stored.
@@ -201,6 +212,7 @@ macro_rules! counters {
                 for (count, mirror) in counters.drops.iter_mut().zip(&self.drops) {
                     *count = mirror.load(Ordering::Relaxed);
                 }
+                counters.histograms = self.histograms.each_ref().map(Mirrored::load);
                 counters
             }
         }
@@ -211,6 +223,9 @@ macro_rules! counters {
                 $(self.$name += other.$name;)*
                 for (count, other) in self.drops.iter_mut().zip(&other.drops) {
                     *count += other;
+                }
+                for (histogram, other) in self.histograms.iter_mut().zip(&other.histograms) {
+                    histogram.add(other);
                 }
             }
 
@@ -318,6 +333,13 @@ impl Counters {
     pub fn drop_one(&mut self, reason: DropReason) {
         if let Some(count) = self.drops.get_mut(reason as usize) {
             *count += 1;
+        }
+    }
+
+    /// Counts a value that was measured, in millionths of its unit.
+    pub(crate) fn record(&mut self, measure: Measure, value: u64) {
+        if let Some(histogram) = self.histograms.get_mut(measure as usize) {
+            histogram.record(measure, value);
         }
     }
 

@@ -21,6 +21,7 @@ use crate::shard::relay::Relay;
 use crate::shard::tap::Tap;
 use crate::shard::wheel::Timer;
 use crate::slab::Key;
+use crate::stats::report::Received;
 
 use ring::Ring;
 
@@ -80,6 +81,8 @@ pub(crate) struct Encoding {
     pub(crate) dependency: dependency::Reader,
     pub(crate) stats: ReceiverStats,
     pub(crate) missing: MissingPackets,
+    /// For whoever asks ([`crate::stats::report`]).
+    pub(crate) counts: Received,
     /// Which packets are evened out.
     pub(crate) evener: Evener,
     pub(crate) gate: KeyframeGate,
@@ -190,6 +193,7 @@ impl Encoding {
             dependency: dependency::Reader::default(),
             stats: ReceiverStats::new(clock_rate),
             missing: MissingPackets::new(how),
+            counts: Received::default(),
             evener: Evener::default(),
             gate: KeyframeGate::new(KEYFRAME_INTERVAL),
             report: None,

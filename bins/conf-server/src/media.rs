@@ -95,7 +95,7 @@ async fn route(mut events: mpsc::Receiver<Event>, routes: Arc<Routes>, metrics: 
 /// somebody is comes again, a lossy message may be lost, that a peer is gone may not.
 fn hand_over(queue: &mpsc::Sender<Event>, event: Event, metrics: &Metrics) {
     let may_be_lost = match &event {
-        Event::Level { .. } => true,
+        Event::Level { .. } | Event::Stats { .. } | Event::DataStats { .. } => true,
         Event::Data { message, .. } => !message.reliable,
         _ => false,
     };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::StatusCode;
 use conf_media::net::TcpCounters;
-use conf_media::stats::{Counters, DropReason};
+use conf_media::stats::{Counters, DropReason, Measure};
 
 /// Counters of the control plane.
 #[derive(Debug, Default)]
@@ -98,7 +98,7 @@ impl Metrics {
 fn media_part(page: &mut String, media: &Counters) {
     for (name, value) in media.totals() {
         match name {
-            "peers" | "tracks" | "edges" => {
+            "peers" | "tracks" | "edges" | "mirrors" | "paths" => {
                 write_one(page, &format!("conf_media_{name}"), "gauge", value);
             }
             _ => write_one(page, &format!("conf_media_{name}_total"), "counter", value),
@@ -109,6 +109,35 @@ fn media_part(page: &mut String, media: &Counters) {
         let (label, count) = (reason.label(), media.dropped(reason));
         let _ = writeln!(page, "conf_media_drops_total{{reason=\"{label}\"}} {count}");
     }
+    histograms(page, media);
+}
+
+/// How connections are, over all of them: no label says whose.
+fn histograms(page: &mut String, media: &Counters) {
+    let mut before = "";
+    for (measure, histogram) in Measure::ALL.into_iter().zip(&media.histograms) {
+        let (name, direction) = measure.name();
+        if name != before {
+            let _ = writeln!(page, "# TYPE conf_media_{name} histogram");
+            before = name;
+        }
+        let mut below = 0;
+        let bounds = measure.bounds().map(|bound| millionths(bound).to_string());
+        let bounds = bounds.iter().map(String::as_str).chain(["+Inf"]);
+        for (bound, count) in bounds.zip(histogram.counts) {
+            below += count;
+            let labels = format!("direction=\"{direction}\",le=\"{bound}\"");
+            let _ = writeln!(page, "conf_media_{name}_bucket{{{labels}}} {below}");
+        }
+        let label = format!("direction=\"{direction}\"");
+        let _ = writeln!(page, "conf_media_{name}_sum{{{label}}} {}", millionths(histogram.sum));
+        let _ = writeln!(page, "conf_media_{name}_count{{{label}}} {below}");
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a sum of measured values, never exact")]
+fn millionths(value: u64) -> f64 {
+    value as f64 / 1e6
 }
 
 fn tcp_part(page: &mut String, tcp: &TcpCounters) {

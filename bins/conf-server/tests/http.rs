@@ -108,6 +108,8 @@ async fn health_readiness_and_metrics_answer() {
         "conf_http_requests_total{status=\"4xx\"} 2",
         "conf_refusals_total{reason=\"room_unknown\"} 2",
         "conf_media_peers 0",
+        "conf_media_round_trip_seconds_bucket{direction=\"out\",le=\"+Inf\"} 0",
+        "conf_media_fraction_lost_count{direction=\"in\"} 0",
         "conf_media_drops_total{reason=\"unknown_user\"} 0",
     ] {
         assert!(page.lines().any(|it| it == line), "{line} is missing in\n{page}");

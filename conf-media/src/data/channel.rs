@@ -139,12 +139,15 @@ pub enum DataError {
 }
 
 /// Totals of one peer, after RTCDataChannelStats of W3C webrtc-stats.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct DataStats {
     /// Channels that were opened.
+    #[serde(rename = "dataChannelsOpened")]
     pub opened: u64,
     /// Channels that were closed again.
+    #[serde(rename = "dataChannelsClosed")]
     pub closed: u64,
     /// Of these, because the peer was too slow.
     pub closed_slow: u64,

@@ -8,9 +8,11 @@ use crate::codec::numbers;
 use crate::command::{Kind, Preference, Publication, Subscription};
 use crate::egress::Destination;
 use crate::peer::{Allowance, Peer};
+use crate::rtcp::ReportBlock;
 use crate::rtp::Header;
 use crate::shard::wheel::Timer;
 use crate::slab::Key;
+use crate::stats::report::Asked;
 use crate::track::Track;
 use crate::track::ring::Stored;
 
@@ -87,10 +89,14 @@ pub(crate) struct EdgeReport {
     /// When the next one is due; `None` before the first packet.
     pub(crate) due: Option<Instant>,
     pub(crate) packets: u32,
-    pub(crate) octets: u32,
+    /// Of their payload.
+    pub(crate) bytes: u64,
     /// Middle bits of the last one's NTP time, and when it went out.
     pub(crate) sent: Option<(u32, Instant)>,
     pub(crate) round_trip: Option<Duration>,
+    pub(crate) asked: Asked,
+    /// What the subscriber last reported.
+    pub(crate) remote: Option<ReportBlock>,
 }
 
 impl Edge {
@@ -322,8 +328,7 @@ impl Edge {
         }
         let payload = packet.stored.entry.view.payload_range().len();
         self.report.packets = self.report.packets.wrapping_add(1);
-        self.report.octets =
-            self.report.octets.wrapping_add(u32::try_from(payload).unwrap_or_default());
+        self.report.bytes += payload as u64;
         if self.report.due.is_none() {
             self.report.due = Some(now);
         }

@@ -33,7 +33,7 @@ use crate::time::Now;
 use crate::track::ring::Stored;
 use crate::track::{Encoding, Track};
 
-pub(crate) use edge::Edge;
+pub(crate) use edge::{Edge, EdgeReport};
 use mapping::{Carried, Format};
 use outgoing::Rewritten;
 use rewrite::Splice;
@@ -182,7 +182,10 @@ impl Downstream<'_> {
         };
         let mut sending = Sending { now: self.now.mono, edge, way, out: self.out };
         if sending.write(&packet, rewritten).is_some() {
-            self.out.counters.resent += 1;
+            sending.out.counters.resent += 1;
+            let asked = &mut sending.edge.report.asked;
+            asked.again = asked.again.wrapping_add(1);
+            asked.again_bytes += stored.entry.view.payload_range().len() as u64;
         }
         Some(())
     }

@@ -30,6 +30,7 @@ pub(super) enum Job {
     Remove(PeerId),
     Datagram(PeerId, Bytes),
     Negotiate(PeerId, u16, Channel),
+    AskStats(PeerId),
     /// Only what its senders may have under way waits here.
     Data(PeerId, Arc<str>, Outgoing),
     /// The peer's handshake, on a thread of its own, has something new.
@@ -48,6 +49,7 @@ impl Job {
                 Some(Self::Expect(*peer, *fingerprint))
             }
             Command::RemovePeer { peer } => Some(Self::Remove(*peer)),
+            Command::AskStats { peer } => Some(Self::AskStats(*peer)),
             Command::Negotiate { peer, stream, channel } => {
                 Some(Self::Negotiate(*peer, *stream, channel.clone()))
             }
@@ -65,6 +67,7 @@ impl Job {
             | Self::Remove(peer)
             | Self::Datagram(peer, _)
             | Self::Negotiate(peer, ..)
+            | Self::AskStats(peer)
             | Self::Data(peer, ..)
             | Self::Wake(peer)
             | Self::Report(_, Report::Claimed { peer }) => Some(*peer),
@@ -219,6 +222,12 @@ impl Worker {
                     return; // the peer repeats its ClientHello
                 }
                 self.drive(peer, |transport| transport.handle(now, Input::Datagram(&bytes)));
+            }
+            Job::AskStats(peer) => {
+                if let Some(known) = self.peers.get(&peer) {
+                    let stats = known.transport.data_stats();
+                    (self.events)(Event::DataStats { peer, stats });
+                }
             }
             Job::Negotiate(peer, stream, channel) => self.drive(peer, |transport| {
                 transport.handle(now, Input::Negotiate { stream, channel });

@@ -50,6 +50,7 @@ impl Shard {
             }
             Command::Limit { peer, bits_per_second } => self.limit(now, peer, bits_per_second),
             Command::SetPadding { peer, padding } => self.set_padding(peer, padding),
+            Command::AskStats { peer } => self.ask_stats(now, peer),
             Command::Tap { track, tap } => self.add_tap(now, track, tap),
             Command::AskKeyframe { track, encoding } => self.ask_keyframe(now, track, encoding),
             Command::Inject { track, frame } => self.inject(now, track, &frame),
@@ -436,6 +437,7 @@ impl Shard {
         if let Some(peer) = self.peers.get_mut(edge.subscriber) {
             peer.received.retain(|&other| other != key);
             let (media, repair) = edge.stopped();
+            peer.count_ended(&edge.report);
             peer.finish(edge.subscription.ssrc, media);
             if let Some(ssrc) = edge.subscription.rtx_ssrc {
                 peer.finish(ssrc, repair);

@@ -104,6 +104,7 @@ fn subject(command: &Command) -> Option<PeerId> {
     match command {
         Command::AddPeer { peer, .. }
         | Command::AddLocalPeer { peer, .. }
+        | Command::AskStats { peer }
         | Command::RestartIce { peer, .. }
         | Command::SetKeys { peer, .. }
         | Command::SetPadding { peer, .. }

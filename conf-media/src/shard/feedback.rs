@@ -9,11 +9,13 @@ use crate::peer::{Peer, Role};
 use crate::rtcp::{self, Packet, ReportBlock};
 use crate::slab::Key;
 use crate::srtp::Opener;
-use crate::stats::DropReason;
+use crate::stats::report::Asked;
+use crate::stats::{DropReason, Measure};
 use crate::time::Now;
 use crate::track::Track;
 
 use super::Shard;
+use super::report::measure;
 
 impl Shard {
     /// Opens a compound and takes it apart. One bad packet spoils only itself, where the next can
@@ -50,9 +52,12 @@ impl Shard {
                     lost.take(MAX_LOST).for_each(|sequence| self.lost(now, key, edge, sequence));
                 }
             }
-            Packet::Pli { media, .. } => self.keyframe(now, key, media),
+            Packet::Pli { media, .. } => self.keyframe(now, key, media, |asked| &mut asked.plis),
             Packet::Fir { entries, .. } => {
-                entries.take(MAX_FIR).for_each(|(media, _)| self.keyframe(now, key, media));
+                let entries = entries.take(MAX_FIR);
+                entries.for_each(|(media, _)| {
+                    self.keyframe(now, key, media, |asked| &mut asked.firs);
+                });
             }
             Packet::TransportFeedback(feedback) => {
                 let transport = self.peers.get_mut(key).and_then(Peer::transport_mut);
@@ -114,11 +119,18 @@ impl Shard {
     fn block(&mut self, now: Now, key: Key<Peer>, block: &ReportBlock, arrival: Instant) {
         let Some(edge) = self.edge_with(key, block.ssrc) else { return };
         let Some(edge) = self.edges.get_mut(edge) else { return };
+        edge.report.remote = Some(*block);
+        let rate = self.tracks.get(edge.track).map_or(0, Track::clock_rate);
+        measure(&mut self.out, block, rate, (Measure::LossOut, Measure::JitterOut));
         if let Some((middle, sent)) = edge.report.sent
             && middle == block.last_sr
         {
             let held = Duration::from_nanos((u64::from(block.delay) * 1_000_000_000) >> 16);
             edge.report.round_trip = arrival.saturating_duration_since(sent).checked_sub(held);
+            if let Some(round_trip) = edge.report.round_trip {
+                let micros = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+                self.out.counters.record(Measure::RoundTrip, micros);
+            }
         }
         let round_trip = edge.report.round_trip;
         if let Some(peer) = self.peers.get_mut(key) {
@@ -134,7 +146,9 @@ impl Shard {
             self.out.counters.nacks_refused += 1;
             return;
         }
-        let Some(track) = self.edges.get(key).map(|edge| edge.track) else { return };
+        let Some(edge) = self.edges.get_mut(key) else { return };
+        edge.report.asked.nacks = edge.report.asked.nacks.wrapping_add(1);
+        let track = edge.track;
         let (tracks, mut downstream) = self.downstream(now);
         if let Some(track) = tracks.get(track) {
             downstream.resend(track, key, sequence);
@@ -142,10 +156,18 @@ impl Shard {
     }
 
     /// A subscriber cannot decode without a keyframe.
-    fn keyframe(&mut self, now: Now, key: Key<Peer>, media: u32) {
+    fn keyframe(
+        &mut self,
+        now: Now,
+        key: Key<Peer>,
+        media: u32,
+        count: fn(&mut Asked) -> &mut u32,
+    ) {
         self.out.counters.plis_received += 1;
         let edge = self.edge_with(key, media);
         let Some(edge) = edge.and_then(|edge| self.edges.get_mut(edge)) else { return };
+        let count = count(&mut edge.report.asked);
+        *count = count.wrapping_add(1);
         if !edge.keyframes.take(now.mono, KEYFRAMES, KEYFRAME_EVERY) {
             self.out.counters.plis_refused += 1;
             return;

@@ -15,6 +15,7 @@ pub mod link;
 pub(crate) mod outbox;
 mod receive;
 pub(crate) mod relay;
+mod report;
 mod rooms;
 pub(crate) mod tap;
 mod timers;

@@ -83,6 +83,8 @@ impl Shard {
             SrtpError::TooManySources { .. } => DropReason::TooManySources,
             _ => DropReason::Unopened,
         })?;
+        peer.upstream.packets += 1;
+        peer.upstream.bytes += len as u64;
         Ok((key, bytes.get_mut(..len).ok_or(DropReason::Unopened)?))
     }
 
@@ -376,11 +378,14 @@ fn keep(
     let kept = encoding.ring.insert(sequence, packet, Entry { view: *view, picture, uneven });
     if matches!(kept, Kept::Newest | Kept::Older) {
         encoding.late_in_row = 0;
+        encoding.counts.bytes += view.payload_range().len() as u64;
+        encoding.counts.frames += u32::from(view.marker && is_video);
         encoding.kept_at = Some(now.mono);
         encoding.missing.record(view.sequence, now.mono);
         encoding.meter.record(now.mono, &picture, packet.len());
         if picture.keyframe && picture.start {
             encoding.gate.arrived(now.mono);
+            encoding.counts.keyframes += 1;
             encoding.keyframe_at = Some(now.mono);
         }
     }

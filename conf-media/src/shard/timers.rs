@@ -9,10 +9,12 @@ use crate::peer::{Peer, REPORT};
 use crate::rtcp::write::{self, SenderInfo};
 use crate::rtcp::{self, ReportBlock};
 use crate::slab::Key;
+use crate::stats::Measure;
 use crate::time::Now;
 use crate::track::{Origin, Track};
 
 use super::receive::report_level;
+use super::report::measure;
 use super::wheel::Timer;
 use super::{Shard, outbox::Outbox};
 
@@ -127,10 +129,12 @@ impl Shard {
         let mut count = 0;
         for &track in &peer.published {
             let Some(track) = self.tracks.get_mut(track) else { continue };
+            let clock_rate = track.clock_rate();
             for encoding in &mut track.encodings {
                 let Some(ssrc) = encoding.ssrc else { continue };
                 let Some(block) = encoding.stats.report(ssrc, now.mono) else { continue };
                 peer.judge.sends(block.fraction_lost);
+                measure(&mut self.out, &block, clock_rate, (Measure::LossIn, Measure::JitterIn));
                 if let Some(place) = blocks.get_mut(count) {
                     *place = block;
                     count += 1;
@@ -217,7 +221,7 @@ fn sender_info(edge: &Edge, track: &Track, now: Now) -> Option<SenderInfo> {
         ntp: clock.ntp.wrapping_add(fixed),
         rtp: clock.rtp.wrapping_add(edge.timestamp_offset()).wrapping_add(ticks),
         packets: edge.report.packets,
-        octets: edge.report.octets,
+        octets: u32::try_from(edge.report.bytes & u64::from(u32::MAX)).ok()?,
     })
 }
 
@@ -240,6 +244,7 @@ fn ask(
             encoding.missing.poll(now.mono, missing);
             if has_nack && !missing.is_empty() {
                 out.counters.nacks_sent += missing.len() as u64;
+                encoding.counts.nacks += u32::try_from(missing.len()).unwrap_or_default();
                 out.reports(publisher, |out| {
                     write::receiver_report(out, from, &[]);
                     write::nack(out, from, media, missing);
@@ -264,6 +269,7 @@ fn ask(
                 continue;
             }
             out.counters.plis_sent += 1;
+            encoding.counts.plis += 1;
             if publisher.local {
                 out.event(Event::KeyframeWanted { track: track.id });
                 continue;

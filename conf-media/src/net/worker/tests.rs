@@ -138,3 +138,14 @@ fn a_panic_ends_one_peer_and_no_other() {
     worker.due(now + HANDSHAKE_LIMIT + Duration::from_secs(1));
     assert_eq!(worker.half_open, 0);
 }
+
+#[test]
+fn whoever_asks_is_told_what_the_data_channels_of_a_peer_carried() {
+    let (mut worker, _commands, events) = worker();
+    worker.job(start(), Job::AskStats(PeerId(1)));
+    assert!(events.try_recv().is_err(), "nobody is there");
+    worker.job(start(), Job::Add(PeerId(1)));
+    worker.job(start(), Job::AskStats(PeerId(1)));
+    let stats = DataStats::default();
+    assert_eq!(events.try_recv(), Ok(Event::DataStats { peer: PeerId(1), stats }));
+}

@@ -50,7 +50,10 @@ impl Signal {
             Event::Data { peer, message } => self.data(*peer, message)?,
             Event::Quality { peer, quality } => self.connection_quality(*peer, *quality),
             Event::Starved { track, peer, starved } => self.starved(*track, *peer, *starved),
-            Event::TrackLive { .. } | Event::KeyframeWanted { .. } => {}
+            Event::TrackLive { .. }
+            | Event::KeyframeWanted { .. }
+            | Event::Stats { .. }
+            | Event::DataStats { .. } => {}
         }
         Ok(())
     }
