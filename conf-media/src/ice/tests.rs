@@ -203,6 +203,18 @@ fn an_address_that_still_has_checks_takes_over_from_one_that_has_none() {
 }
 
 #[test]
+fn an_address_that_changed_on_its_way_takes_over_without_a_nomination() {
+    let (mut agent, now) = (agent(), start());
+    NOMINATION.send(&mut agent, now, at(1)).unwrap();
+    let early = CHECK.send(&mut agent, now.later(LEFT - Duration::from_millis(1)), at(2)).unwrap();
+    assert_eq!(early.selected, None, "one that is kept as a spare");
+    let late = CHECK.send(&mut agent, now.later(LEFT), at(3)).unwrap();
+    assert_eq!(late.selected, Some(at(3)));
+    let back = NOMINATION.send(&mut agent, now.later(LEFT), at(1)).unwrap();
+    assert_eq!(back.selected, Some(at(1)), "what is nominated counts");
+}
+
+#[test]
 fn the_old_credentials_end_with_the_first_check_that_carries_the_new() {
     let (mut agent, now) = (agent(), start());
     NOMINATION.send(&mut agent, now, at(1)).unwrap();

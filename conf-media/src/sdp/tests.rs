@@ -174,6 +174,17 @@ fn the_transport_is_ours_lite_passive_and_complete() {
 }
 
 #[test]
+fn candidates_of_an_offer_are_not_looked_at_whatever_they_name() {
+    let hidden =
+        "a=candidate:1 1 udp 2113937151 6d1c9c1e-3e5c-4e59-8a5b-2f5f7a1d0b7e.local 54321 typ host";
+    let nonsense = "a=candidate:nonsense";
+    for line in [hidden, nonsense] {
+        let text = CHROMIUM_JOIN.trim_end().to_owned() + "\r\n" + line + "\r\n";
+        assert_eq!(Offer::parse(&text).unwrap(), Offer::parse(CHROMIUM_JOIN).unwrap());
+    }
+}
+
+#[test]
 fn a_forwarded_track_has_stream_and_track_names_and_its_sources() {
     let offer = Offer::parse(CHROMIUM_JOIN).unwrap();
     let mut uses = idle(&offer);

@@ -166,6 +166,10 @@ fn what_every_client_sends_on_the_side_is_taken_quietly() {
         ..Default::default()
     };
     meeting.say(1, Request::Trickle(end)).unwrap();
+    // Browsers hide their addresses behind names that only their own network knows (mDNS).
+    let hidden = r#"{"candidate":"candidate:1 1 udp 2113937151 6d1c9c1e-3e5c-4e59-8a5b-2f5f7a1d0b7e.local 54321 typ host"}"#;
+    let hidden = proto::TrickleRequest { candidate_init: hidden.into(), ..Default::default() };
+    meeting.say(1, Request::Trickle(hidden)).unwrap();
     let all = proto::SubscriptionPermission { all_participants: true, ..Default::default() };
     meeting.say(1, Request::SubscriptionPermission(all)).unwrap();
     assert!(meeting.received(1).is_empty());
