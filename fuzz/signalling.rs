@@ -54,6 +54,7 @@ pub(crate) fn sdp_seeds() -> Vec<Vec<u8>> {
 
 pub(crate) fn signal(input: &[u8]) -> Shape {
     let mut signal = Signal::new(SignalConfig {
+        turn: None,
         candidates: vec![Candidate::udp(([127, 0, 0, 1], 7882).into())],
         fingerprint: Fingerprint([7; 32]),
         token: issuer(),

@@ -73,6 +73,7 @@ impl Meeting {
     /// With one by websocket, one who publishes, and one who plays.
     fn new() -> Self {
         let signal = Signal::new(SignalConfig {
+            turn: None,
             candidates: vec![Candidate::udp(([127, 0, 0, 1], 7882).into())],
             fingerprint: Fingerprint([7; 32]),
             token: issuer(),

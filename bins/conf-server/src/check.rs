@@ -1,6 +1,7 @@
 //! `conf-server check`: what an operator should know before, or while, the server runs.
 //!
-//! Nothing is changed and nothing is sent: ports are bound and let go again, files are looked at.
+//! Nothing is changed, and nothing is sent but a question to the TURN server, if there is one: ports
+//! are bound and let go again, files are looked at.
 
 mod addresses;
 mod certificate;
@@ -9,6 +10,7 @@ mod disk;
 mod policy;
 mod ports;
 mod store;
+mod turn;
 
 use crate::config::Config;
 
@@ -76,6 +78,7 @@ pub fn all(config: &Config) -> Vec<Finding> {
     let running = store::is_in_use(&config.data_dir);
     findings.extend(ports::look(config, running));
     findings.extend(addresses::look(config));
+    findings.extend(turn::look(config));
     findings.push(certificate::look(config, now));
     findings.push(clock::look(now));
     findings.extend(disk::look(&config.data_dir));

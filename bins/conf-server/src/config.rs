@@ -7,6 +7,7 @@
 mod explain;
 mod keys;
 mod tls;
+mod turn;
 mod value;
 
 use std::net::{IpAddr, SocketAddr};
@@ -18,10 +19,12 @@ use conf_privacy::Pii;
 
 pub use explain::explain;
 pub use tls::{Acme, Tls, TlsFiles};
+pub use turn::{TurnServer, TurnUrl};
 pub use value::PublicUrl;
 
 use keys::{KEYS, Key, Kind};
 use tls::TlsDraft;
+use turn::TurnDraft;
 
 /// Everything an operator can set, checked.
 #[derive(Clone, Debug)]
@@ -54,6 +57,8 @@ pub struct Config {
     pub media_dtls: Backend,
     /// How many microphones of a meeting are forwarded.
     pub media_loudest: usize,
+    /// A TURN server that people are told of.
+    pub turn: Option<TurnServer>,
     /// Keys that other programs mint access tokens with.
     pub api_keys: Vec<ApiKey>,
     /// Where metrics are served, if anywhere.
@@ -183,6 +188,7 @@ struct Draft {
     api_key: Option<String>,
     api_secret: Option<String>,
     tls: TlsDraft,
+    turn: TurnDraft,
 }
 
 impl Draft {
@@ -203,6 +209,7 @@ impl Draft {
             media_shards: 0,
             media_dtls: Backend::Dimpl,
             media_loudest: 0,
+            turn: None,
             api_keys: Vec::new(),
             metrics_listen: None,
             participants: 0,
@@ -210,7 +217,8 @@ impl Draft {
             meetings: 0,
             log_level: tracing::Level::INFO,
         };
-        let mut draft = Self { config, api_key: None, api_secret: None, tls: TlsDraft::default() };
+        let (tls, turn) = (TlsDraft::default(), TurnDraft::default());
+        let mut draft = Self { config, api_key: None, api_secret: None, tls, turn };
         for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
             draft.set(key, &key.kind.read(key.default), "default").expect("defaults are allowed");
         }
@@ -277,7 +285,7 @@ impl Draft {
     }
 
     fn check(self) -> Result<Config, ConfigError> {
-        let Self { mut config, api_key, api_secret, tls } = self;
+        let Self { mut config, api_key, api_secret, tls, turn } = self;
         match (api_key, api_secret) {
             (Some(key), Some(secret)) => {
                 config.api_keys.push(ApiKey { key, secret: Pii::new(secret) });
@@ -294,6 +302,7 @@ impl Draft {
         }) {
             return Err(ConfigError::DoubleKey { key });
         }
+        config.turn = turn.check()?;
         config.tls = tls.check()?;
         match &config.tls {
             Some(tls) => {

@@ -43,7 +43,7 @@ use conf_store::Store;
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::config::PublicUrl;
+use crate::config::{PublicUrl, TurnServer};
 use crate::meetings::Meetings;
 use crate::metrics::Metrics;
 
@@ -75,6 +75,8 @@ pub(crate) struct App {
     pub(crate) limits: conf_core::Limits,
     /// Whether browsers come over TLS: cookies are `Secure` then, and HSTS is said.
     pub(crate) https: bool,
+    /// Tools are told of it, and `/privacy` names its hosts.
+    pub(crate) turn: Option<TurnServer>,
     pub(crate) public_url: Option<PublicUrl>,
     /// Begins the links to this server; no slash at the end.
     pub(crate) base: String,

@@ -12,6 +12,7 @@ use conf_core::meeting::Policy;
 use conf_core::{Limits, Meeting, MeetingConfig, MeetingId, Room, RoomCode, RoomId, RoomOptions};
 use conf_media::signal::livekit::token::Issuer;
 use conf_media::signal::livekit::{Signal, SignalConfig};
+use conf_media::signal::turn;
 use conf_privacy::Pii;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -50,6 +51,8 @@ pub(crate) struct Common {
     /// The most players of one meeting.
     pub(crate) players: usize,
     pub(crate) issuer: Issuer,
+    /// A relay that people are told of.
+    pub(crate) turn: Option<turn::Turn>,
     pub(crate) engine: Engine,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -246,6 +249,7 @@ impl Meetings {
         let media = self.common.engine.media();
         SignalConfig {
             candidates: media.candidates().to_vec(),
+            turn: self.common.turn.clone(),
             fingerprint: media.fingerprint(),
             token: self.common.issuer.clone(),
             room_name: opening.name.reveal().clone(),

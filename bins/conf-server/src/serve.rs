@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::config::{ApiKey, Config, Tls};
+use crate::config::{ApiKey, Config, Tls, TurnServer};
 use crate::http::{
     self, Access, App, CONNECTIONS, Door, JOINS, Keys, Places, Redirect, SESSIONS, Throttle,
 };
@@ -136,8 +136,7 @@ impl Server {
         let open_room = config.open_room.then_some(secrets.open_room);
         let links = first::fill(&*store, open_room, &base).await?;
         let metrics = Arc::new(Metrics::default());
-        let engine = Engine::start(&config, Arc::clone(&metrics))
-            .map_err(|cause| StartError::Media { cause })?;
+        let engine = engine(&config, &metrics)?;
         let limits = Limits { participants: config.participants, ..Limits::default() };
         let issuer = Issuer::new(&*secrets.token_key, secrets.token_secret.reveal().clone());
         let meetings = meetings(&config, &limits, &issuer, &engine, &metrics);
@@ -154,6 +153,7 @@ impl Server {
             open_room,
             limits,
             https: config.is_https(),
+            turn: config.turn,
             base,
             public_url: config.public_url,
             trusted_proxies: config.trusted_proxies,
@@ -252,6 +252,10 @@ fn keys(secrets: &Secrets, given: &[ApiKey]) -> Result<Keys, StartError> {
     Ok(Keys { own, secrets: all })
 }
 
+fn engine(config: &Config, metrics: &Arc<Metrics>) -> Result<Engine, StartError> {
+    Engine::start(config, Arc::clone(metrics)).map_err(|cause| StartError::Media { cause })
+}
+
 fn meetings(
     config: &Config,
     limits: &Limits,
@@ -264,6 +268,7 @@ fn meetings(
         most: config.meetings,
         players: config.players,
         issuer: issuer.clone(),
+        turn: config.turn.as_ref().map(TurnServer::granting),
         engine: engine.clone(),
         metrics: Arc::clone(metrics),
     })

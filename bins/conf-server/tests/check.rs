@@ -76,10 +76,80 @@ fn ports_in_use_are_named() {
     let (code, text, _) =
         check(&folder, &[], &[("CONF_HTTP__LISTEN", &at), ("CONF_MEDIA__LISTEN", &media)]);
     assert_eq!(code, Some(1), "{text}");
-    for (topic, at) in [("http.listen", at), ("media.listen", media)] {
+    let taken = [("http.listen", &at), ("media.listen", &media)];
+    for (topic, at) in taken {
         let line = line(&text, topic);
-        assert!(line.starts_with("problem") && line.contains(&at), "{text}");
+        assert!(line.starts_with("problem") && line.contains(at), "{text}");
     }
+    let (code, text, _) = check(&folder, &[], &[("CONF_MEDIA__LISTEN", &at)]);
+    assert_eq!(code, Some(1), "{text}");
+    let words = format!("TCP {at} is in use by another program");
+    assert!(line(&text, "media.tcp").contains(&words), "{text}");
+    assert!(line(&text, "media.listen").starts_with("ok"), "{text}");
+    let off = [("CONF_MEDIA__LISTEN", &*at), ("CONF_MEDIA__TCP", "off")];
+    assert_eq!(check(&folder, &[], &off).0, Some(0), "nobody wants that port");
+}
+
+/// Debian's coturn, as long as it lives.
+struct Coturn(std::process::Child, u16);
+
+impl Coturn {
+    fn start(folder: &Folder) -> Self {
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = std::process::Command::new("turnserver")
+            .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout"])
+            .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--realm=conf.test"])
+            .args(["--use-auth-secret", &format!("--static-auth-secret={TURN_SECRET}")])
+            .args([format!("--listening-port={port}"), "--pidfile=pid".into(), "--db=db".into()])
+            .current_dir(&folder.0)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("coturn is installed by `cargo xtask setup`");
+        Self(child, port)
+    }
+}
+
+impl Drop for Coturn {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const TURN_SECRET: &str = "a-secret-shared-with-coturn";
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a real program in real time")]
+fn a_turn_server_is_asked_for_an_allocation_with_what_people_are_given() {
+    let folder = Folder::new();
+    let coturn = Coturn::start(&folder);
+    let ask = |url: &str, secret: &str| {
+        let variables = [("CONF_TURN__URLS", url), ("CONF_TURN__SECRET", secret)];
+        let (code, text, _) = check(&folder, &[], &variables);
+        (code, line(&text, "turn.urls").to_owned())
+    };
+    let url = |transport: &str| format!("turn:127.0.0.1:{}?transport={transport}", coturn.1);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while ask(&url("udp"), TURN_SECRET).0 != Some(0) {
+        let words = ask(&url("udp"), TURN_SECRET).1;
+        assert!(std::time::Instant::now() < deadline, "coturn does not start: {words}");
+    }
+    for transport in ["udp", "tcp"] {
+        let (code, words) = ask(&url(transport), TURN_SECRET);
+        assert_eq!((code, words.contains("takes what we hand out")), (Some(0), true), "{words}");
+        let (code, words) = ask(&url(transport), "another-secret-of-22-letters");
+        assert_eq!((code, words.contains("static-auth-secret")), (Some(1), true), "{words}");
+    }
+    drop(coturn);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (code, words) = ask(&format!("turn:{closed}?transport=tcp"), TURN_SECRET);
+    assert_eq!((code, words.contains("nobody listens there")), (Some(1), true), "{words}");
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let (code, words) = ask(&format!("turn:{}", silent.local_addr().unwrap()), TURN_SECRET);
+    assert_eq!((code, words.contains("nothing answered within 3 s")), (Some(1), true), "{words}");
+    let (_, words) = ask("turn:nowhere.invalid", TURN_SECRET);
+    assert!(words.contains("leads to no address"), "{words}");
 }
 
 #[test]
@@ -136,6 +206,6 @@ fn addresses_of_others_and_plain_http_are_hints() {
         [("CONF_MEDIA__ADVERTISE", "192.0.2.7"), ("CONF_HTTP__PUBLIC_URL", "http://a.example.org")];
     let (code, text, _) = check(&folder, &[], &variables);
     assert_eq!(code, Some(0), "{text}");
-    assert!(line(&text, "media.advertise").contains("good behind NAT"), "{text}");
+    assert!(line(&text, "media.advertise").contains("is not an address of this machine"), "{text}");
     assert!(line(&text, "http.public_url").starts_with("warning"), "{text}");
 }

@@ -62,6 +62,27 @@ async fn an_operators_policy_is_what_the_page_says() {
 }
 
 #[tokio::test]
+async fn the_host_of_a_relay_is_named_and_who_runs_it() {
+    let running = start_with(|config| {
+        let path = config.data_dir.with_extension("policy.toml");
+        std::fs::write(&path, include_str!("../../../conf-privacy/policy.example.toml")).unwrap();
+        config.policy = Some(path);
+        config.turn = Some(support::turn());
+    })
+    .await;
+    for language in ["de", "en"] {
+        let page = get(running.server.http(), &format!("/privacy?lang={language}"), &[]).await.body;
+        let named = page.contains("<code>turn.example.org</code> (Beispiel-Relais)");
+        assert!(named, "{page}");
+    }
+    running.server.stop().await;
+    let running = start().await;
+    let page = get(running.server.http(), "/privacy?lang=en", &[]).await.body;
+    assert!(!page.contains("id=\"relay\""), "there is none");
+    running.server.stop().await;
+}
+
+#[tokio::test]
 async fn the_list_of_places_has_a_row_for_each_with_purpose_or_reason() {
     let running = start().await;
     let entries = inventory::all();

@@ -86,6 +86,30 @@ async fn an_api_token_opens_a_meeting_from_a_page_of_any_origin() {
 }
 
 #[tokio::test]
+async fn whoever_joins_is_told_of_the_relay_with_credentials_of_its_own() {
+    let running = start_with(|config| config.turn = Some(support::turn())).await;
+    let mut names = Vec::new();
+    for name in ["one", "two"] {
+        let path = path(&token(name, "demo"));
+        let mut socket = open(running.server.http(), &path, &[]).await.unwrap();
+        let Message::Binary(first) = socket.next().await.unwrap().unwrap() else {
+            panic!("binary")
+        };
+        let response = livekit_protocol::SignalResponse::decode(first).unwrap();
+        let Some(livekit_protocol::signal_response::Message::Join(join)) = response.message else {
+            panic!("the first message is join");
+        };
+        let [relay] = &join.ice_servers[..] else { panic!("one relay") };
+        assert_eq!(relay.urls, ["turn:turn.example.org?transport=tcp"]);
+        assert!(support::is_granted(&relay.username, &relay.credential), "{relay:?}");
+        names.push(relay.username.clone());
+        socket.close(None).await.unwrap();
+    }
+    assert_ne!(names[0], names[1]);
+    running.server.stop().await;
+}
+
+#[tokio::test]
 async fn holders_of_api_tokens_and_web_clients_meet_in_the_open_room() {
     let running = start().await;
     let ada = running.join("Ada").await;

@@ -46,6 +46,26 @@ async fn what_one_tool_publishes_another_plays_in_slots_that_stay() {
     running.server.stop().await;
 }
 
+#[tokio::test]
+async fn a_tool_is_told_of_the_relay() {
+    let running = start_with(|config| config.turn = Some(support::turn())).await;
+    let tool = Tool::new().await;
+    let offer = tool.offer(MICROPHONE);
+    let answer = ask(running.server.http(), "/whip/demo", &token("bot", "demo"), &offer).await;
+    let link = answer.header("link").unwrap();
+    let parts: Vec<&str> = link.split("; ").collect();
+    let [url, rel, username, credential, kind] = parts[..] else { panic!("{link}") };
+    assert_eq!((url, rel), ("<turn:turn.example.org?transport=tcp>", "rel=\"ice-server\""));
+    assert_eq!(kind, "credential-type=\"password\"");
+    let value = |part: &str, name: &str| {
+        let quoted = part.strip_prefix(name).and_then(|rest| rest.strip_prefix("=\""));
+        quoted.and_then(|rest| rest.strip_suffix('"')).unwrap().to_owned()
+    };
+    let (username, credential) = (value(username, "username"), value(credential, "credential"));
+    assert!(support::is_granted(&username, &credential), "{link}");
+    running.server.stop().await;
+}
+
 /// Waits until somebody's microphone is this.
 async fn microphone(socket: &mut Socket, state: &str) {
     let is = |changed: &serde_json::Value| {

@@ -8,11 +8,12 @@ use anyhow::{Context, Result, bail};
 use crate::stage::say;
 
 /// A program the tests use, and the Debian package that brings it.
-const PROGRAMS: [(&str, &str); 12] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("cc", "gcc"),
     ("openssl", "openssl"),
     ("chromium", "chromium"),
     ("firefox-esr", "firefox-esr"),
+    ("turnserver", "coturn"),
     ("ip", "iproute2"),
     ("sysctl", "procps"),
     ("unshare", "util-linux"),

@@ -44,6 +44,7 @@ mod worker;
 
 pub use address::Advertised;
 pub use frames::{FrameReader, FrameWriter, Next};
+pub use socket::probe;
 pub use tcp::TcpCounters;
 
 /// What the media engine's sockets are made with.

@@ -38,6 +38,17 @@ pub(super) fn open(
     result
 }
 
+/// Whether the ports of `listen` can be had, over UDP and, if `tcp`, over TCP: as [`super::start`]
+/// opens them, closed again at once.
+pub fn probe(listen: &[SocketAddr], tcp: bool) -> Vec<(Transport, SocketAddr, io::Result<()>)> {
+    let alone = listen.len() == 1;
+    let over_udp = |&at: &SocketAddr| (Transport::Udp, at, udp(at, false, alone).map(drop));
+    let over_tcp = |&at: &SocketAddr| (Transport::Tcp, at, self::listen(at, alone).map(drop));
+    let mut found: Vec<_> = listen.iter().map(over_udp).collect();
+    found.extend(listen.iter().filter(|_| tcp).map(over_tcp));
+    found
+}
+
 /// A free UDP port may be taken over TCP: then another one is tried.
 fn open_at(
     address: SocketAddr,

@@ -16,6 +16,7 @@ pub mod livekit;
 pub mod local;
 mod participant;
 mod random;
+pub mod turn;
 mod types;
 pub mod whip;
 

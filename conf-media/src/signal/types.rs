@@ -12,6 +12,7 @@ use super::local::Local;
 use super::whip::{Play, Publish};
 use crate::command::{Command, Event, Fingerprint, PeerId};
 use crate::ice::Candidate;
+use crate::signal::turn::Turn;
 
 /// One websocket of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +90,8 @@ impl Source {
 pub struct SignalConfig {
     /// Where the media port can be reached; goes into every answer.
     pub candidates: Vec<Candidate>,
+    /// A relay that clients are told of, if there is one.
+    pub turn: Option<Turn>,
     /// Of our DTLS certificate.
     pub fingerprint: Fingerprint,
     /// Mints the tokens that keep long sessions alive.

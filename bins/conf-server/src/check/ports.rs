@@ -1,7 +1,9 @@
 //! Can the ports be had?
 
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
+
+use conf_media::ice::Transport;
 
 use super::Finding;
 use crate::config::Config;
@@ -9,7 +11,6 @@ use crate::config::Config;
 /// Binds each port for a moment; `running`: a server holds them, and should.
 pub(super) fn look(config: &Config, running: bool) -> Vec<Finding> {
     let tcp = |at: SocketAddr| TcpListener::bind(at).map(drop);
-    let udp = |at: SocketAddr| UdpSocket::bind(at).map(drop);
     let mut findings = vec![finding("http.listen", config.http_listen, tcp, running)];
     let optional = [
         ("http.redirect_listen", config.redirect_listen),
@@ -18,11 +19,12 @@ pub(super) fn look(config: &Config, running: bool) -> Vec<Finding> {
     for (key, at) in optional.into_iter().filter_map(|(key, at)| Some((key, at?))) {
         findings.push(finding(key, at, tcp, running));
     }
-    for &at in &config.media_listen {
-        findings.push(finding("media.listen", at, udp, running));
-        if config.media_tcp {
-            findings.push(finding("media.listen", at, tcp, running));
-        }
+    for (transport, at, bound) in conf_media::net::probe(&config.media_listen, config.media_tcp) {
+        let key = match transport {
+            Transport::Udp => "media.listen",
+            Transport::Tcp => "media.tcp",
+        };
+        findings.push(judged(key, &format!("{transport} {at}"), bound, running));
     }
     findings
 }
@@ -33,7 +35,11 @@ fn finding(
     bind: impl Fn(SocketAddr) -> io::Result<()>,
     running: bool,
 ) -> Finding {
-    let error = match bind(at) {
+    judged(key, &at.to_string(), bind(at), running)
+}
+
+fn judged(key: &'static str, at: &str, bound: io::Result<()>, running: bool) -> Finding {
+    let error = match bound {
         Ok(()) => return Finding::ok(key, format!("{at} is free")),
         Err(error) => error,
     };

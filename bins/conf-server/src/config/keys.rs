@@ -1,6 +1,6 @@
 //! The table of all keys: the one place that knows path, default, allowed values and purpose.
 
-use super::{ApiKey, Draft, tls, value};
+use super::{ApiKey, Draft, tls, turn, value};
 
 /// One key of the configuration.
 pub(super) struct Key {
@@ -236,6 +236,33 @@ pub(super) const KEYS: &[Key] = &[
         purpose: "How many microphones of a meeting are forwarded, the loudest ones.",
         secret: false,
         set: |draft, value| value::number(value, 1, 64).map(|it| draft.config.media_loudest = it),
+    },
+    Key {
+        path: "turn.urls",
+        kind: Kind::List,
+        default: "",
+        allowed: "up to 8 of turn: or turns: with a host, perhaps a port, perhaps ?transport=udp or ?transport=tcp",
+        purpose: "A TURN server of yours (coturn with use-auth-secret) that people are told of, for networks that let nothing else through. It sees their addresses and sealed media, and /privacy names it.",
+        secret: false,
+        set: |draft, value| turn::urls(value).map(|it| draft.turn.urls = it),
+    },
+    Key {
+        path: "turn.secret",
+        kind: Kind::Text,
+        default: "",
+        allowed: "22 to 256 characters, the same as static-auth-secret of coturn",
+        purpose: "Shared with the TURN server: makes user names and passwords that end by themselves and name nobody.",
+        secret: true,
+        set: |draft, value| turn::secret(value).map(|it| draft.turn.secret = Some(it)),
+    },
+    Key {
+        path: "turn.ttl",
+        kind: Kind::Number,
+        default: "43200",
+        allowed: "300 to 604800 seconds",
+        purpose: "How long they are good for. A relay is refused when they end, so longer than a meeting.",
+        secret: false,
+        set: |draft, value| value::number(value, 300, 604_800).map(|it| draft.turn.ttl = it as u64),
     },
     Key {
         path: "api.keys",

@@ -107,7 +107,9 @@ impl TurnDraft {
     pub(super) fn check(self) -> Result<Option<TurnServer>, ConfigError> {
         let refused = |key, rule| Err(ConfigError::Conflict { key, rule });
         match self.secret {
-            Some(_) if self.urls.is_empty() => refused("turn.secret", "it needs turn.urls beside it"),
+            Some(_) if self.urls.is_empty() => {
+                refused("turn.secret", "it needs turn.urls beside it")
+            }
             None if !self.urls.is_empty() => refused("turn.urls", "it needs turn.secret beside it"),
             None => Ok(None),
             Some(secret) => Ok(Some(TurnServer {
@@ -139,15 +141,21 @@ mod tests {
         let host = || "turn.example.org".to_owned();
         assert_eq!(read("turn:turn.example.org"), Some((host(), 3478, false, false)));
         assert_eq!(read("turns:turn.example.org:443"), Some((host(), 443, true, true)));
-        assert_eq!(
-            read("turn:turn.example.org:80?transport=tcp"),
-            Some((host(), 80, false, true))
-        );
+        assert_eq!(read("turn:turn.example.org:80?transport=tcp"), Some((host(), 80, false, true)));
         let v6 = Some(("2001:db8::1".to_owned(), 3478, false, false));
         assert_eq!(read("turn:[2001:db8::1]?transport=udp"), v6);
         for refused in [
-            "stun:a", "turn:", "turn:a:0", "turn:a:70000", "turn:a:", "turn:a?transport=sctp",
-            "turn:[a]", "turn:a b", "turn:a>;rel=x", "https://a", "turn:[::1]x",
+            "stun:a",
+            "turn:",
+            "turn:a:0",
+            "turn:a:70000",
+            "turn:a:",
+            "turn:a?transport=sctp",
+            "turn:[a]",
+            "turn:a b",
+            "turn:a>;rel=x",
+            "https://a",
+            "turn:[::1]x",
         ] {
             assert_eq!(read(refused), None, "{refused}");
         }

@@ -17,6 +17,7 @@ use axum::response::{Html, IntoResponse, Response};
 use serde::Deserialize;
 
 use super::{Shared, assets};
+use crate::config::TurnServer;
 use words::Language;
 
 pub(crate) use words::{Language as Spoken, basis, term};
@@ -32,7 +33,8 @@ type Question = Result<Query<Asked>, QueryRejection>;
 /// What is processed, why, and how long.
 pub(super) async fn page(State(app): Shared, asked: Question, headers: HeaderMap) -> Html<String> {
     let language = language(asked, &headers);
-    let main = notice::main(&app.policy, app.limits.grace, language);
+    let relays = app.turn.as_ref().map(TurnServer::hosts).unwrap_or_default();
+    let main = notice::main(&app.policy, app.limits.grace, &relays, language);
     Html(frame(language, &main, "/privacy"))
 }
 

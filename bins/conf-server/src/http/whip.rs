@@ -16,12 +16,13 @@ use axum::response::{IntoResponse, Response};
 use conf_media::command::PeerId;
 use conf_media::sdp::{self, SdpError};
 use conf_media::signal::livekit::{Identity, Refusal};
+use conf_media::signal::turn::Relay;
 use conf_media::signal::whip;
 
 use super::entry::{self, EntryError, Holder};
 use super::{ApiError, App, Client, Refused, Shared, body};
 use crate::meeting_task::{Mail, Offer, Purpose, Unanswered, word};
-use crate::random;
+use crate::{clock, random};
 
 /// The parts of the address behind the protocol's name, or that they cannot be read.
 type Named<T> = Result<Path<T>, PathRejection>;
@@ -117,6 +118,7 @@ struct Asked {
 struct Answer {
     peer: PeerId,
     sdp: String,
+    relay: Option<Relay>,
 }
 
 impl Asked {
@@ -145,7 +147,9 @@ impl Asked {
         let offer = Box::new(Offer { claims: holder.claims, peer, sdp, to: purpose });
         let question = |answer| Mail::Offer { offer: offer.clone(), answer };
         let sdp = way.ask(app, question).await??;
-        Ok(Answer { peer, sdp })
+        let random = || format!("{:016x}", random::id());
+        let relay = app.turn.as_ref().map(|it| it.granting().grant(clock::wall(), &random()));
+        Ok(Answer { peer, sdp, relay })
     }
 }
 
@@ -158,8 +162,26 @@ impl Answer {
             (header::LOCATION, format!("{}/{session}", at.trim_end_matches('/'))),
             (header::ETAG, format!("\"{session}\"")),
         ];
-        (StatusCode::CREATED, headers, self.sdp).into_response()
+        let mut response = (StatusCode::CREATED, headers, self.sdp).into_response();
+        let links = self.relay.iter().flat_map(links);
+        let links = links.filter_map(|link| HeaderValue::try_from(link).ok());
+        for link in links {
+            response.headers_mut().append(header::LINK, link);
+        }
+        response
     }
+}
+
+/// A relay as RFC 9725, section 4.6, tells it: a link for each way to it. Addresses hold no character
+/// that would need quoting.
+fn links(relay: &Relay) -> impl Iterator<Item = String> {
+    let Relay { urls, username, credential } = relay;
+    urls.iter().map(move |url| {
+        format!(
+            "<{url}>; rel=\"ice-server\"; username=\"{username}\"; \
+             credential=\"{credential}\"; credential-type=\"password\""
+        )
+    })
 }
 
 /// The holder of a token for this very room.

@@ -20,7 +20,7 @@ fn registry(most: usize) -> Meetings {
     let engine = Engine::start(&config, Arc::clone(&metrics)).unwrap();
     let issuer = Issuer::new("key", "0123456789abcdef0123456789abcdef");
     let (limits, players) = (Limits::default(), 10);
-    Meetings::new(Common { limits, most, players, issuer, engine, metrics })
+    Meetings::new(Common { limits, most, players, issuer, turn: None, engine, metrics })
 }
 
 fn room(name: &str) -> RoomKey {

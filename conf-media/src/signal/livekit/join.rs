@@ -9,6 +9,7 @@ use super::publish::{check_attributes, check_text};
 use super::types::{Fact, Join, Output, Refusal, TrackState};
 use super::{Signal, info};
 use crate::command::PeerId;
+use crate::signal::turn::Relay;
 use crate::time::Now;
 
 impl Signal {
@@ -78,6 +79,7 @@ impl Signal {
             other_participants: others,
             server_version: info::SERVER_VERSION.to_owned(),
             server_info: Some(info::server()),
+            ice_servers: self.ice_servers(now),
             ping_interval: info::PING_INTERVAL,
             ping_timeout: info::PING_TIMEOUT,
             enabled_publish_codecs: info::codecs(),
@@ -139,6 +141,13 @@ impl Signal {
     pub(super) fn turn_away(&mut self, join: &Join, farewell: Farewell) {
         self.send_to(join.connection, farewell.message());
         self.outputs.push_back(Output::Close { connection: join.connection });
+    }
+
+    /// The relay, with credentials of one's own.
+    pub(super) fn ice_servers(&mut self, now: Now) -> Vec<proto::IceServer> {
+        let Some(turn) = &self.config.turn else { return Vec::new() };
+        let Relay { urls, username, credential } = turn.grant(now.wall, &self.random.text(16));
+        vec![proto::IceServer { urls, username, credential }]
     }
 
     pub(super) fn refresh_token(&mut self, now: Now, peer: PeerId) {

@@ -55,9 +55,11 @@ impl Signal {
     }
 
     fn welcome_back(&mut self, now: Now, peer: PeerId) {
+        let ice_servers = self.ice_servers(now);
         let known = self.participants.get(&peer);
         let reconnect = proto::ReconnectResponse {
             server_info: Some(info::server()),
+            ice_servers,
             // What came later it sends again; what is sent to it SCTP repeats by itself.
             last_message_seq: known.map_or(0, |participant| participant.data_sequence),
             ..Default::default()

@@ -12,7 +12,12 @@ use super::{escaped, row, table};
 use crate::inventory;
 
 /// What is between the head of the page and its foot.
-pub(super) fn main(policy: &Policy, grace: Duration, language: Language) -> String {
+pub(super) fn main(
+    policy: &Policy,
+    grace: Duration,
+    relays: &[String],
+    language: Language,
+) -> String {
     let mut page = format!("<h1>{}</h1>\n", language.pick("Datenschutz", "Privacy"));
     page.push_str(&who(policy, language));
     page.push_str(&why(policy, language));
@@ -31,7 +36,7 @@ pub(super) fn main(policy: &Policy, grace: Duration, language: Language) -> Stri
     );
     page.push_str(&end(grace, language));
     page.push_str(&cookies(policy, language));
-    page.push_str(&recipients(policy, language));
+    page.push_str(&recipients(policy, relays, language));
     page.push_str(&rights(policy, language));
     page.push_str(NOT.of(language));
     page
@@ -165,13 +170,14 @@ fn cookies(policy: &Policy, language: Language) -> String {
     text
 }
 
-fn recipients(policy: &Policy, language: Language) -> String {
+fn recipients(policy: &Policy, relays: &[String], language: Language) -> String {
     let mut text = section("recipients", language.pick("Wer Daten erhält", "Who gets data"));
     // What no part of this version sends goes to nobody, whatever the policy would allow.
     text.push_str(language.pick(
         "<p>Die anderen in der Konferenz. Automatisch wird nichts an Dritte übermittelt; der Server ruft keine anderen Dienste mit Ihren Daten auf.</p>\n",
         "<p>The others in the meeting. Nothing is sent to third parties automatically; the server calls no other services with your data.</p>\n",
     ));
+    text.push_str(&relay(policy, relays, language));
     if let Some(sites) = policy.sites.as_ref().filter(|sites| !sites.countries.is_empty()) {
         let countries = escaped(&sites.countries.join(", "));
         let label = language.pick("Standorte der Server (Land)", "Where the servers are (country)");
@@ -183,6 +189,29 @@ fn recipients(policy: &Policy, language: Language) -> String {
     }
     text
 }
+
+/// The one host besides this server that a browser may be sent to.
+fn relay(policy: &Policy, relays: &[String], language: Language) -> String {
+    if relays.is_empty() {
+        return String::new();
+    }
+    let hosts = escaped(&relays.join(", "));
+    let operator = policy.recipients.iter().find(|it| it.connector == RELAY);
+    let operator = operator.map(|it| format!(" ({})", escaped(it.name.reveal())));
+    let operator = operator.unwrap_or_default();
+    let words = match language {
+        Language::German => format!(
+            "Lässt Ihr Netz nichts anderes durch, schickt Ihr Browser Ton und Bild über ein Relais (TURN): <code>{hosts}</code>{operator}. Es sieht Ihre Netzadresse und verschlüsselte Pakete, weder Namen noch Inhalte; die Zugangsdaten dafür sind zufällig und laufen ab."
+        ),
+        Language::English => format!(
+            "If your network lets nothing else through, your browser sends sound and pictures over a relay (TURN): <code>{hosts}</code>{operator}. It sees your network address and encrypted packets, neither names nor content; its credentials are random and expire."
+        ),
+    };
+    format!("<p id=\"relay\">{words}</p>\n")
+}
+
+/// How a policy names the part of the server that tells of a relay.
+const RELAY: &str = "turn";
 
 fn rights(policy: &Policy, language: Language) -> String {
     let mut text = section("rights", language.pick("Ihre Rechte", "Your rights"));

@@ -55,6 +55,7 @@ impl Meeting {
     pub(in crate::signal) fn new() -> Self {
         let now = Now { mono: Instant::now(), wall: "2026-11-24T10:00:00Z".parse().unwrap() };
         let config = SignalConfig {
+            turn: None,
             candidates: vec![Candidate::udp("127.0.0.1:7882".parse().unwrap())],
             fingerprint: Fingerprint([0xAB; 32]),
             token: Issuer::new("key", "secret"),
