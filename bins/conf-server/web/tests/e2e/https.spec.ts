@@ -46,7 +46,7 @@ test.beforeAll(async () => {
       CONF_HTTP__PUBLIC_URL: ORIGIN,
       CONF_TLS__CERT: 'cert.pem',
       CONF_TLS__KEY: 'key.pem',
-      CONF_MEDIA__LISTEN: `127.0.0.1:${PORT}`,
+      CONF_MEDIA__LISTEN: `127.0.0.1:${PORT + 2000}`,
       CONF_METRICS__LISTEN: 'off'
     }
   })

@@ -30,7 +30,7 @@ export class Server {
         ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CONF_'))),
         CONF_HTTP__LISTEN: `127.0.0.1:${this.port}`,
         CONF_DATA_DIR: join(this.folder, 'data'),
-        CONF_MEDIA__LISTEN: `127.0.0.1:${this.port}`,
+        CONF_MEDIA__LISTEN: `127.0.0.1:${this.port + 2000}`,
         CONF_METRICS__LISTEN: `127.0.0.1:${this.port + 1000}`,
         CONF_API__KEY: API.key,
         CONF_API__SECRET: API.secret,
