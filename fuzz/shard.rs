@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use conf_media::command::{Command, TrackId};
+use conf_media::frame;
 use conf_media::rtcp::write;
 use conf_media::rtp::Header;
 use conf_media::srtp::Sealer;
@@ -37,6 +39,14 @@ pub(crate) fn run(input: &[u8]) -> Shape {
         let keys = lab.keys(peer);
         Sealer::new(keys.profile, &keys.remote).expect("usable keys")
     });
+    let mut readers = Vec::new();
+    for (track, publication) in
+        [(1, camera("1", 6000)), (2, simulcast("2")), (3, microphone("3", 7000))]
+    {
+        let (end, reader) = frame::tap(&publication);
+        lab.command(Command::Tap { track: TrackId(track), tap: end }).expect("a track of the lab");
+        readers.push(reader);
+    }
     let mut rest = input;
     for _ in 0..MAX_STEPS {
         let Some((&[what, len], behind)) = rest.split_first_chunk::<2>() else { break };
@@ -61,6 +71,17 @@ pub(crate) fn run(input: &[u8]) -> Shape {
         drop(lab.datagram(from, &buffer));
     }
     lab.pass(Duration::from_millis(40), true);
+    for reader in &mut readers {
+        // Behind a gap a reader waits for what is sent again; then it goes on.
+        let wait = Duration::from_secs(1);
+        let frames = [lab.now.mono, lab.now.mono + wait]
+            .map(|now| std::iter::from_fn(|| reader.poll(now)).take(2 * MAX_STEPS).count());
+        assert!(frames.into_iter().all(|count| count < 2 * MAX_STEPS), "no more than packets");
+    }
+    for peer in [ada, bob] {
+        let stats = lab.shard.peer_stats(lab.now, lab.id(peer)).expect("a peer of the lab");
+        assert!(stats.inbound_rtp.iter().all(|it| it.jitter.is_finite()));
+    }
     shape(lab.shard.counters())
 }
 

@@ -12,8 +12,10 @@ mod common;
 use std::time::Duration;
 
 use common::{clock, opus};
-use conf_media::command::{Command, Event, TrackId};
+use conf_media::codec::Codec;
+use conf_media::command::{Command, Event, PeerId, RoomId, TrackId};
 use conf_media::director::ShardIndex;
+use conf_media::frame::{self, Output, Writer};
 use conf_media::ingress::RxBatch;
 use conf_media::rtcp::write::{self, SenderInfo};
 use conf_media::rtcp::{self, Packet};
@@ -458,4 +460,54 @@ fn a_full_ring_leaves_out_whole_pictures_and_says_so_and_sound_goes_on() {
     assert_eq!(after[0], last.wrapping_add(1), "what was left out is no loss to ask for");
     assert_without_gaps(&after);
     assert_eq!(fleet.received(others[0]).len(), 3 * 34, "nobody else is affected");
+}
+
+#[test]
+fn a_program_publishes_and_reads_wherever_its_subscribers_live() {
+    for number in [100, 101] {
+        let mut fleet = Fleet::new(2, clock());
+        let (peer, track) = (PeerId(number), TrackId(9));
+        let source = frame::Source { track, codec: Codec::Vp8, ssrc: 77 };
+        let publication = source.publication();
+        fleet.command(Command::AddLocalPeer { peer, room: RoomId(1) }).unwrap();
+        let (end, mut reader) = frame::tap(&publication);
+        fleet.command(Command::Publish { track, peer, publication }).unwrap();
+        fleet.command(Command::Tap { track, tap: end }).unwrap();
+        let others = [fleet.connect(0), fleet.connect(1)];
+        for &other in &others {
+            fleet.subscribe(other, 9, subscription("3", 900));
+        }
+        fleet.settle();
+        let mut writer = Writer::new(source);
+        let mut read = 0;
+        for picture in 0..30u8 {
+            let frame = vec![u8::from(picture > 0) | picture << 1; 3_000];
+            let keyframe = picture == 0;
+            let command = writer.write(fleet.now, &frame, u32::from(picture) * 3_000, keyframe);
+            fleet.command(command).unwrap();
+            fleet.pass(Duration::from_millis(33));
+            while let Some(Output::Frame(read_back)) = reader.poll(fleet.now.mono) {
+                assert_eq!(read_back.payload, frame);
+                read += 1;
+            }
+        }
+        assert_eq!(read, 30);
+        for &other in &others {
+            assert_eq!(fleet.received(other).len(), 90);
+        }
+        let asks = |it: &Event| matches!(it, Event::KeyframeWanted { track: TrackId(9) });
+        fleet.events.clear();
+        let mut pli = Vec::new();
+        write::receiver_report(&mut pli, 1, &[]);
+        write::pli(&mut pli, 1, 900);
+        for &other in &others {
+            fleet.pass(Duration::from_secs(2));
+            fleet.send_rtcp(other, &pli).unwrap();
+        }
+        fleet.pass(Duration::from_millis(100));
+        assert!(fleet.events.iter().any(asks));
+        fleet.command(Command::RemovePeer { peer }).unwrap();
+        fleet.settle();
+        assert_eq!(reader.poll(fleet.now.mono), Some(Output::Ended));
+    }
 }

@@ -15,6 +15,8 @@ pub(super) struct Peer {
     place: Place,
     pub(super) published: BTreeSet<TrackId>,
     pub(super) received: BTreeSet<TrackId>,
+    /// It never connects, so no other shard has heard of it.
+    local: bool,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl Director {
             Place::Waiting { credentials: vec![credentials], held: Vec::new() }
         };
         let (published, received) = (BTreeSet::new(), BTreeSet::new());
-        self.peers.insert(peer, Peer { room, place, published, received });
+        self.peers.insert(peer, Peer { room, place, published, received, local: false });
         Ok(())
     }
 
@@ -69,7 +71,8 @@ impl Director {
         let shard = ShardIndex(shard.unwrap_or_default());
         self.command(shard, Command::AddLocalPeer { peer: id, room });
         let (published, received) = (BTreeSet::new(), BTreeSet::new());
-        self.peers.insert(id, Peer { room, place: Place::At(shard), published, received });
+        let place = Place::At(shard);
+        self.peers.insert(id, Peer { room, place, published, received, local: true });
         Ok(())
     }
 
@@ -102,9 +105,10 @@ impl Director {
         for track in received {
             self.leave(track, id);
         }
-        self.peers.remove(&id);
+        let only = self.peers.remove(&id).filter(|peer| peer.local).and_then(|peer| peer.shard());
         // Where it does not live it is known by name.
-        for shard in (0..self.shards).map(ShardIndex) {
+        let told = |shard: &ShardIndex| only.is_none_or(|only| only == *shard);
+        for shard in (0..self.shards).map(ShardIndex).filter(told) {
             self.command(shard, Command::RemovePeer { peer: id });
         }
         Ok(())
