@@ -10,9 +10,13 @@ use crate::rust::succeed;
 use crate::setup;
 use crate::stage::Stage;
 
-/// Brings loopback up and keeps IPv6 out (browsers would gather ::1 as a second candidate).
+/// Brings loopback up, for IPv4 only (browsers would gather ::1 as a second candidate); and one address
+/// of IPv6, on a pair of interfaces that lead nowhere: browsers do not gather it on loopback.
 const NAMESPACE: &str = "ip link set lo up && ip route add default dev lo \
-    && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && exec \"$@\"";
+    && ip -6 addr del ::1/128 dev lo && ip link add v0 type veth peer name v1 \
+    && ip link set v0 up && ip link set v1 up \
+    && ip -6 addr add 2001:db8::7/64 dev v0 nodad && ip -6 route add default dev v0 \
+    && exec \"$@\"";
 
 /// The stage.
 pub(crate) fn run(stage: &mut Stage) {
@@ -38,6 +42,7 @@ fn playwright(words: &[&str]) -> Command {
         .args(["--", "sh", "-c", NAMESPACE, "sh"])
         .args(["npm", "exec", "--offline", "--", "playwright", "test"])
         .args(words)
+        .env("E2E_IPV6", "2001:db8::7")
         .env("E2E_SERVER_BIN", target().join("release/conf-server"));
     command
 }

@@ -1,5 +1,6 @@
 // Debian's coturn on loopback, with credentials that end.
 import { spawn, type ChildProcess } from 'node:child_process'
+import { connect } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,10 +22,18 @@ export class Coturn {
     this.child.stdout?.on('data', keep)
     this.child.stderr?.on('data', keep)
     const end = Date.now() + 10_000
-    while (!/TCP listener opened/.test(this.log) && !/listener opened on/.test(this.log)) {
+    while (!(await this.listens())) {
       if (Date.now() > end || this.child.exitCode !== null) throw new Error(`coturn does not start:\n${this.log}`)
       await new Promise((resolve) => setTimeout(resolve, 50))
     }
+  }
+
+  private listens(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const socket = connect(this.port, '127.0.0.1')
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+      socket.once('connect', () => socket.destroy())
+    })
   }
 
   async stop(): Promise<void> {

@@ -2,6 +2,9 @@
 import type { Browser } from 'puppeteer-core'
 import { expect, test as base } from './fixtures'
 import { FirefoxPerson, firefoxWithTone } from './firefox'
+import { Coturn } from './coturn'
+import { LossyRelay } from './lossy'
+import { path, relayOnly, watchPackets } from './person'
 import { Relay } from './proxy'
 
 /** What each Firefox hears, Hz. */
@@ -121,3 +124,70 @@ for (const dtls of ['dimpl', 'webrtc-dtls']) {
     })
   })
 }
+
+test.describe('other ways of media', () => {
+  test.setTimeout(180_000)
+
+  test.describe('where the network lets no UDP through', () => {
+    test.use({ settings: { CONF_MEDIA__ADVERTISE: 'tcp:127.0.0.1' } })
+
+    test('Firefox sees and is seen over TCP', async ({ server, person, fox }) => {
+      const ada = await person('Ada', { tone: 440 })
+      const fay = await fox('Fay')
+      await ada.join(server.room, { microphone: true, camera: true })
+      await fay.join(server.room, { microphone: true, camera: true })
+      await ada.sees(['Fay'])
+      await fay.sees(['Ada'])
+      await ada.hears({ Fay: TONE })
+      await fay.hears(['Ada'])
+      expect(await fay.page.evaluate(path)).toMatch(/\/tcp$/)
+    })
+  })
+
+  test.describe('where the network lets nothing but a relay through', () => {
+    const [port, secret] = [26_910, 'a-secret-shared-with-coturn']
+    test.use({ settings: { CONF_TURN__URLS: `turn:127.0.0.1:${port}?transport=udp`, CONF_TURN__SECRET: secret } })
+
+    test('Firefox sees and is seen through it', async ({ server, person, fox }) => {
+      const coturn = new Coturn(port, secret)
+      await coturn.start()
+      const ada = await person('Ada', { tone: 440 })
+      const fay = await fox('Fay')
+      await fay.page.evaluateOnNewDocument(relayOnly)
+      await ada.join(server.room, { microphone: true, camera: true })
+      await fay.join(server.room, { microphone: true, camera: true })
+      await ada.sees(['Fay'])
+      await fay.sees(['Ada'])
+      await ada.hears({ Fay: TONE })
+      expect(await fay.page.evaluate(path)).toBe('relay/udp')
+      await coturn.stop()
+    })
+  })
+
+  test.describe('behind a NAT that forgets', () => {
+    const relayed = 25_920
+    test.use({ settings: { CONF_MEDIA__LISTEN: `127.0.0.1:${relayed - 1}`, CONF_MEDIA__ADVERTISE: `udp:127.0.0.1:${relayed}` } })
+
+    // Firefox checks its path every 4 to 6 s and no more often when nothing comes back, so this is what
+    // it takes: we are ICE-lite and believe no address without a check.
+    test('Firefox has media again with its next check', async ({ server, person, fox }) => {
+      const relay = new LossyRelay(relayed, relayed - 1)
+      await relay.start()
+      const ada = await person('Ada', { tone: 440 })
+      const fay = await fox('Fay')
+      await ada.join(server.room, { microphone: true, camera: true })
+      await fay.join(server.room, { microphone: true, camera: true })
+      await fay.sees(['Ada'])
+      const pauses: number[] = []
+      for (let round = 0; round < 2; round++) {
+        await fay.page.evaluate(watchPackets)
+        relay.rebind()
+        await fay.sees(['Ada'])
+        pauses.push(Math.round(await fay.page.evaluate(() => (window as any).__pause.longest)))
+      }
+      console.log(`longest pauses of Firefox's picture after a rebinding: ${pauses.join(', ')} ms`)
+      expect(Math.max(...pauses)).toBeLessThanOrEqual(8_000)
+      relay.stop()
+    })
+  })
+})

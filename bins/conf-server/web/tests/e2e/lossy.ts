@@ -1,5 +1,5 @@
-// A UDP relay before the media port that loses datagrams, as a bad network does. Seeded: the same
-// losses in every run.
+// A UDP relay before the media port that loses datagrams, as a bad network does, or changes the address
+// that the server sees, as a NAT does that forgets. Seeded: the same losses in every run.
 import { createSocket, type Socket } from 'node:dgram'
 
 export class LossyRelay {
@@ -10,6 +10,8 @@ export class LossyRelay {
   heard: (datagram: Buffer) => void = () => {}
   private readonly front = createSocket('udp4')
   private readonly backs = new Map<number, Socket>()
+  /** Ports of browsers whose network is gone. */
+  private readonly gone = new Set<number>()
   private state = 0x5eed
 
   constructor(readonly port: number, private readonly target: number) {}
@@ -17,14 +19,32 @@ export class LossyRelay {
   async start(): Promise<void> {
     this.front.on('message', (datagram, from) => {
       this.heard(datagram)
-      if (!this.loses()) this.back(from.port).send(datagram, this.target, '127.0.0.1')
+      if (!this.gone.has(from.port) && !this.loses()) this.back(from.port).send(datagram, this.target, '127.0.0.1')
     })
     await new Promise<void>((resolve) => this.front.bind(this.port, '127.0.0.1', resolve))
   }
 
   stop(): void {
     this.front.close()
+    this.forget()
+  }
+
+  /** From now on everybody comes from another port; what is sent to the old ones is lost. */
+  rebind(): number {
+    const count = this.backs.size
+    this.forget()
+    return count
+  }
+
+  /** The network of everybody who is there is gone; what browsers send from new ports goes through. */
+  cutOff(): void {
+    for (const port of this.backs.keys()) this.gone.add(port)
+    this.forget()
+  }
+
+  private forget(): void {
     for (const socket of this.backs.values()) socket.close()
+    this.backs.clear()
   }
 
   /** The socket that stands for one browser's port towards the server. */

@@ -1,27 +1,8 @@
 // Cut connections and reloads.
 import { expect, test } from './fixtures'
 import { LossyRelay } from './lossy'
+import { watchPackets } from './person'
 import { Relay } from './proxy'
-
-/** Starts to watch the longest time without a new packet of the remote camera, ms. */
-const watchPackets = () => {
-  const page = window as any
-  page.__pause = { longest: 0, last: performance.now(), packets: 0 }
-  page.__watch = setInterval(async () => {
-    for (const participant of page.__conf.room.remoteParticipants.values()) {
-      for (const publication of participant.trackPublications.values()) {
-        if (publication.kind !== 'video' || !publication.track?.receiver) continue
-        const stats = await publication.track.receiver.getStats()
-        stats.forEach((entry: any) => {
-          if (entry.type !== 'inbound-rtp') return
-          const now = performance.now()
-          if (entry.packetsReceived > page.__pause.packets) Object.assign(page.__pause, { last: now, packets: entry.packetsReceived })
-          page.__pause.longest = Math.max(page.__pause.longest, now - page.__pause.last)
-        })
-      }
-    }
-  }, 100)
-}
 
 test('cut websockets come back while the picture goes on', async ({ server, person }) => {
   const relay = new Relay(server.port + 500, server.port)

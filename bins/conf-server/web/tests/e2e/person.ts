@@ -51,6 +51,57 @@ export async function decoded(): Promise<Record<string, number>> {
   return frames
 }
 
+/** Runs in the page: starts to watch the longest time without a new packet of a remote camera, ms. */
+export function watchPackets(): void {
+  const page = window as any
+  clearInterval(page.__watch)
+  page.__pause = { longest: 0, last: performance.now(), packets: 0 }
+  page.__watch = setInterval(async () => {
+    for (const participant of page.__conf.room.remoteParticipants.values()) {
+      for (const publication of participant.trackPublications.values()) {
+        if (publication.kind !== 'video' || !publication.track?.receiver) continue
+        const stats = await publication.track.receiver.getStats()
+        stats.forEach((entry: any) => {
+          if (entry.type !== 'inbound-rtp') return
+          const now = performance.now()
+          if (entry.packetsReceived > page.__pause.packets) Object.assign(page.__pause, { last: now, packets: entry.packetsReceived })
+          page.__pause.longest = Math.max(page.__pause.longest, now - page.__pause.last)
+        })
+      }
+    }
+  }, 50)
+}
+
+/** Runs in the page: kind and transport of the pair that media takes, as `relay/udp` or `host/tcp`. */
+export async function path(): Promise<string> {
+  for (const participant of (window as any).__conf.room.remoteParticipants.values()) {
+    for (const publication of participant.trackPublications.values()) {
+      const stats = await publication.track?.receiver?.getStats()
+      if (!stats) continue
+      const all = [...stats.values()] as any[]
+      const chosen = all.find((it) => it.type === 'transport')?.selectedCandidatePairId
+      const pair = chosen ? stats.get(chosen) : all.find((it) => it.type === 'candidate-pair' && it.selected)
+      const local = pair && stats.get(pair.localCandidateId)
+      const remote = pair && stats.get(pair.remoteCandidateId)
+      if (local) return `${local.candidateType}/${local.candidateType === 'relay' ? local.relayProtocol : remote?.protocol}`
+    }
+  }
+  return ''
+}
+
+/** Runs in the page before its scripts: media may go over a relay only. */
+export function relayOnly(): void {
+  const Plain = window.RTCPeerConnection
+  window.RTCPeerConnection = class extends Plain {
+    constructor(config?: RTCConfiguration) {
+      super({ ...config, iceTransportPolicy: 'relay' })
+    }
+    override setConfiguration(config: RTCConfiguration): void {
+      super.setConfiguration({ ...config, iceTransportPolicy: 'relay' })
+    }
+  }
+}
+
 /** Runs in the page: the energy of all sound that came from each remote microphone so far. */
 export async function energies(): Promise<Record<string, number>> {
   const sums: Record<string, number> = {}
