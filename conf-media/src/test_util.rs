@@ -333,7 +333,7 @@ impl Lab {
 
 impl Remote {
     /// The far end of the peer with this number.
-    fn new(number: u16) -> Self {
+    pub(crate) fn new(number: u16) -> Self {
         let [high, low] = number.to_be_bytes();
         let keys = Self::keys_of(number);
         Self {
@@ -350,7 +350,7 @@ impl Remote {
         }
     }
 
-    fn keys_of(peer: u16) -> Keys {
+    pub(crate) fn keys_of(peer: u16) -> Keys {
         let [high, low] = peer.to_be_bytes();
         let key = |side: u8| {
             let mut key = vec![side; 16];
@@ -361,17 +361,34 @@ impl Remote {
     }
 
     /// A media packet, sealed.
-    fn seal(&mut self, packet: &Outgoing<'_>) -> Vec<u8> {
+    pub(crate) fn seal(&mut self, packet: &Outgoing<'_>) -> Vec<u8> {
         packet.seal(&mut self.sealer)
     }
 
     /// A compound, sealed.
-    fn seal_rtcp(&mut self, compound: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal_rtcp(&mut self, compound: &[u8]) -> Vec<u8> {
         let mut bytes = compound.to_vec();
         bytes.resize(compound.len() + 64, 0);
         let len = self.sealer.seal_rtcp(&mut bytes, compound.len()).expect("sealed");
         bytes.truncate(len);
         bytes
+    }
+
+    /// What its checks carry.
+    pub(crate) fn credentials(&self) -> Credentials {
+        Credentials { ufrag: self.ufrag.clone(), password: self.password.clone() }
+    }
+
+    /// Opens a packet in place; `None` if it was sealed for somebody else, or came before.
+    pub(crate) fn open<'a>(&mut self, bytes: &'a mut [u8]) -> Option<&'a [u8]> {
+        let len = self.opener.open_rtp(bytes).ok()?;
+        bytes.get(..len)
+    }
+
+    /// The same for a compound.
+    pub(crate) fn open_rtcp<'a>(&mut self, bytes: &'a mut [u8]) -> Option<&'a [u8]> {
+        let len = self.opener.open_rtcp(bytes).ok()?;
+        bytes.get(..len)
     }
 
     /// A connectivity check that nominates.

@@ -92,6 +92,8 @@ pub(crate) struct Encoding {
     pub(crate) keyframe_at: Option<Instant>,
     /// Packets in a row that were too late: the source has begun anew without saying so.
     pub(crate) late_in_row: u32,
+    /// The sequence number of the last one.
+    pub(crate) late: u16,
     /// Of [`MissingPackets::given_up`], what was already answered with a keyframe.
     pub(crate) given_up: u64,
 }
@@ -199,6 +201,7 @@ impl Encoding {
             report: None,
             keyframe_at: None,
             late_in_row: 0,
+            late: 0,
             given_up: 0,
         }
     }

@@ -274,7 +274,8 @@ impl Edge {
         if !newest && stream.rewriter.is_left_out(entry.view.timestamp) {
             return Choice::Skip;
         }
-        stream.selector.choose(&entry.picture, packet.structure, newest)
+        let place = (packet.stored.sequence, newest);
+        stream.selector.choose(&entry.picture, packet.structure, place)
     }
 
     /// How a packet leaves; `None` if it is not part of the stream (too old, or left out). `last`:
@@ -313,7 +314,7 @@ impl Edge {
     pub(crate) fn sent(&mut self, now: Instant, packet: &Packet<'_>, rewritten: &Rewritten) {
         let stream = &mut self.stream;
         let Rewritten { header, sequence, own, .. } = rewritten;
-        stream.rewriter.sent(now, *sequence, header.timestamp);
+        stream.rewriter.sent(now, packet.stored.sequence, *sequence, header.timestamp);
         let numbers = rewritten.numbers.unwrap_or_default();
         if self.resends {
             let ends = header.marker && !packet.stored.entry.view.marker;

@@ -54,10 +54,11 @@ impl LeftOut {
         (!self.forgot).then_some((packets, pictures))
     }
 
-    /// The newest packet is left out.
+    /// A packet is left out behind which nothing was sent; others may have been left out.
     pub(super) fn push(&mut self, sequence: u64, picture: Option<u32>) {
-        let last = self.runs.back_mut();
-        if let Some(run) = last
+        let behind = self.runs.iter().rev().take_while(|run| run.first > sequence).count();
+        let at = self.runs.len().saturating_sub(behind);
+        if let Some(run) = at.checked_sub(1).and_then(|before| self.runs.get_mut(before))
             && run.last + 1 == sequence
             && run.picture == picture
         {
@@ -65,14 +66,16 @@ impl LeftOut {
             return;
         }
         let counts = picture.is_some_and(|timestamp| !self.contains(timestamp));
+        let mut at = at;
         if self.runs.len() >= KEPT {
             self.runs.pop_front();
+            at = at.saturating_sub(1);
             self.forgot = true;
         } else if self.runs.capacity() == 0 {
             self.runs.reserve_exact(KEPT);
         }
         self.pictures = self.pictures.wrapping_add(u16::from(counts));
-        self.runs.push_back(Run { first: sequence, last: sequence, picture, counts });
+        self.runs.insert(at, Run { first: sequence, last: sequence, picture, counts });
     }
 
     /// Whether the picture with this timestamp was left out.
@@ -98,6 +101,18 @@ mod tests {
         assert_eq!(left_out.around(12), Some((1, 1)));
         assert_eq!(left_out.around(9), Some((3, 0)));
         assert_eq!([10, 11, 14].map(|sequence| left_out.around(sequence)), [None; 3]);
+    }
+
+    #[test]
+    fn what_comes_late_between_others_that_were_left_out_finds_its_place() {
+        let mut left_out = LeftOut::default();
+        left_out.push(10, Some(1));
+        left_out.push(13, Some(2));
+        left_out.push(12, Some(2));
+        left_out.push(11, Some(1));
+        assert_eq!(left_out.around(14), Some((0, 2)));
+        assert_eq!([10, 11, 12, 13].map(|sequence| left_out.around(sequence)), [None; 4]);
+        assert_eq!(left_out.around(9), Some((4, 0)));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Rewriter {
     offset: u64,
     /// Highest sequence number sent so far, unwrapped.
     last: u64,
+    /// Highest one of the present source that was sent or left out.
+    newest: u64,
     /// What was left out of the present source.
     left_out: LeftOut,
     /// What is added to a timestamp of the present source.
@@ -95,6 +97,7 @@ impl Rewriter {
             offset: 0,
             // Far from zero, so that packets from before the start can be numbered too.
             last: (1 << 32) | u64::from(before.sequence),
+            newest: 0,
             left_out: LeftOut::default(),
             timestamp_offset: 0,
             last_timestamp: last_timestamp.unwrap_or_default(),
@@ -107,6 +110,7 @@ impl Rewriter {
         self.start = splice.sequence;
         self.offset = self.last.wrapping_add(1).wrapping_sub(splice.sequence);
         self.left_out.clear();
+        self.newest = 0;
         if let Some(last_at) = self.last_at {
             let elapsed = now.saturating_duration_since(last_at);
             let first = self.next_timestamp(elapsed, splice);
@@ -136,8 +140,9 @@ impl Rewriter {
         timestamp.wrapping_add(self.timestamp_offset)
     }
 
-    /// A packet was sent with these numbers.
-    pub(crate) fn sent(&mut self, now: Instant, sequence: u64, timestamp: u32) {
+    /// A packet of the present source was sent with these numbers.
+    pub(crate) fn sent(&mut self, now: Instant, source: u64, sequence: u64, timestamp: u32) {
+        self.newest = self.newest.max(source);
         if sequence > self.last {
             self.last = sequence;
             self.last_timestamp = timestamp;
@@ -145,13 +150,14 @@ impl Rewriter {
         }
     }
 
-    /// A packet of the present source is left out, and the following close up. Only the newest
-    /// packet can be left out without a gap; `false` if it is not. `picture` is the timestamp, as it
+    /// A packet of the present source is left out, and the following close up. That leaves no gap
+    /// only where nothing behind it was sent; `false` if something was. `picture` is the timestamp, as it
     /// came, where a whole picture is left out.
     pub(crate) fn skip(&mut self, sequence: u64, picture: Option<u32>) -> bool {
         if self.place(sequence).is_none_or(|place| place.sequence <= self.last) {
             return false;
         }
+        self.newest = self.newest.max(sequence);
         self.left_out.push(sequence, picture);
         self.offset = self.offset.wrapping_sub(1);
         true
@@ -168,9 +174,9 @@ impl Rewriter {
         !self.left_out.is_empty()
     }
 
-    /// Nothing that was sent follows this packet of the present source.
+    /// Nothing that was sent or left out follows this packet of the present source.
     pub(crate) fn is_newest(&self, sequence: u64) -> bool {
-        self.place(sequence).is_some_and(|place| place.sequence > self.last)
+        sequence > self.newest
     }
 
     /// Where the stream is now.
@@ -215,7 +221,7 @@ mod tests {
 
     fn send(rewriter: &mut Rewriter, sequence: u64) -> Option<u64> {
         let out = rewriter.place(sequence)?.sequence;
-        rewriter.sent(test_clock().mono, out, rewriter.timestamp(1000));
+        rewriter.sent(test_clock().mono, sequence, out, rewriter.timestamp(1000));
         Some(out & 0xffff)
     }
 

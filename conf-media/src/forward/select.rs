@@ -21,6 +21,15 @@ pub(crate) struct Selector {
     /// What is to be sent.
     wanted: Layer,
     frames: Frames,
+    /// Where more began to be sent, and what was sent before; newest first.
+    rises: [Rise; RISES],
+}
+
+/// From this packet on more was sent.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rise {
+    from: u64,
+    before: Layer,
 }
 
 /// What becomes of a packet.
@@ -35,7 +44,8 @@ pub(crate) enum Choice {
 impl Default for Selector {
     /// Everything.
     fn default() -> Self {
-        Self { now: Layer::ALL, wanted: Layer::ALL, frames: Frames::default() }
+        let rises = [Rise::default(); RISES];
+        Self { now: Layer::ALL, wanted: Layer::ALL, frames: Frames::default(), rises }
     }
 }
 
@@ -52,6 +62,7 @@ impl Selector {
     pub(crate) fn begin(&mut self) {
         self.now = self.wanted;
         self.frames = Frames::default();
+        self.rises = [Rise::default(); RISES];
     }
 
     /// Everything is sent and is to be.
@@ -66,61 +77,82 @@ impl Selector {
     }
 
     /// Decides about a packet of the present source. Only the newest one can be where one goes up:
-    /// behind another one, what follows was left out already.
+    /// behind another one, what follows was left out already. One that comes late is part of what was
+    /// sent at its time.
     pub(crate) fn choose(
         &mut self,
         picture: &Picture,
         structure: Option<&Structure>,
-        newest: bool,
+        (sequence, newest): (u64, bool),
     ) -> Choice {
-        match (&picture.frame, structure) {
-            (Some(frame), Some(structure)) => self.described(frame, structure, newest),
-            _ => self.undescribed(picture, newest),
+        let before = self.now;
+        let described = picture.frame.as_ref().zip(structure);
+        if newest && picture.start {
+            match described {
+                Some((frame, structure)) => self.change_described(frame, structure),
+                None => self.change(picture),
+            }
+            if !self.now.is_within(before) {
+                let [newest, second, third, _] = self.rises;
+                self.rises = [Rise { from: sequence, before }, newest, second, third];
+            }
+        }
+        let layer = if newest { self.now } else { self.at(sequence) };
+        match described {
+            Some((frame, structure)) => self.described(frame, structure, layer),
+            None => undescribed(picture, layer),
         }
     }
 
-    /// With a dependency descriptor.
-    fn described(&mut self, frame: &Frame, structure: &Structure, newest: bool) -> Choice {
-        if frame.start && newest {
-            if frame.key {
-                self.begin();
-            } else if frame.layer.spatial == 0 {
-                self.go_down();
-            }
-            if self.now != self.wanted
-                && frame.indication(structure.target(self.wanted)) == Indication::Switch
-                && self.frames.has_all_for(frame)
-            {
-                self.now = self.wanted;
-            }
+    /// What was sent when this packet should have come.
+    fn at(&self, sequence: u64) -> Layer {
+        let later = self.rises.iter().take_while(|rise| rise.from > sequence);
+        let lowest = |layer: Layer, rise: &Rise| Layer {
+            spatial: layer.spatial.min(rise.before.spatial),
+            temporal: layer.temporal.min(rise.before.temporal),
+        };
+        later.fold(self.now, lowest)
+    }
+
+    /// A frame begins, with a dependency descriptor.
+    fn change_described(&mut self, frame: &Frame, structure: &Structure) {
+        if frame.key {
+            self.now = self.wanted;
+            self.frames = Frames::default();
+        } else if frame.layer.spatial == 0 {
+            self.go_down();
         }
-        let target = structure.target(self.now);
+        if self.now != self.wanted
+            && frame.indication(structure.target(self.wanted)) == Indication::Switch
+            && self.frames.has_all_for(frame)
+        {
+            self.now = self.wanted;
+        }
+    }
+
+    /// A picture begins, or a spatial layer of it, that only the payload's own descriptor tells.
+    fn change(&mut self, picture: &Picture) {
+        let layer = picture.layer();
+        if picture.keyframe {
+            self.now = self.wanted;
+        } else if layer.spatial == 0 {
+            self.go_down();
+        }
+        self.smoother(picture.switch, layer.temporal);
+        let next = layer.spatial == self.now.spatial.saturating_add(1);
+        if picture.alone && next && layer.spatial <= self.wanted.spatial {
+            self.now.spatial = layer.spatial;
+        }
+    }
+
+    /// Whether a frame is part of the decode target for these layers.
+    fn described(&mut self, frame: &Frame, structure: &Structure, layer: Layer) -> Choice {
+        let target = structure.target(layer);
         if frame.indication(target) == Indication::Absent {
             return Choice::Skip;
         }
         self.frames.sent(frame.number);
         Choice::Send { last: frame.end && frame.layer.spatial == structure.layer(target).spatial }
-    }
-
-    /// With what the payload's own descriptor says.
-    fn undescribed(&mut self, picture: &Picture, newest: bool) -> Choice {
-        let layer = picture.layer();
-        if picture.start && newest {
-            if picture.keyframe {
-                self.now = self.wanted;
-            } else if layer.spatial == 0 {
-                self.go_down();
-            }
-            self.smoother(picture.switch, layer.temporal);
-            let next = layer.spatial == self.now.spatial.saturating_add(1);
-            if picture.alone && next && layer.spatial <= self.wanted.spatial {
-                self.now.spatial = layer.spatial;
-            }
-        }
-        if !layer.is_within(self.now) {
-            return Choice::Skip;
-        }
-        Choice::Send { last: picture.end == Some(true) && layer.spatial == self.now.spatial }
     }
 
     /// A picture of a temporal layer may be where one goes up. A synchronisation point says nothing
@@ -138,6 +170,15 @@ impl Selector {
         self.now.spatial = self.now.spatial.min(self.wanted.spatial);
         self.now.temporal = self.now.temporal.min(self.wanted.temporal);
     }
+}
+
+/// Whether a picture is part of these layers.
+fn undescribed(picture: &Picture, most: Layer) -> Choice {
+    let layer = picture.layer();
+    if !layer.is_within(most) {
+        return Choice::Skip;
+    }
+    Choice::Send { last: picture.end == Some(true) && layer.spatial == most.spatial }
 }
 
 /// Which frames were sent lately, by their numbers.
@@ -178,3 +219,6 @@ impl Frames {
         frame.needs & !before == 0
     }
 }
+
+/// Steps up that are remembered for packets that come late.
+const RISES: usize = 4;

@@ -290,7 +290,7 @@ impl Shard {
         let (sequence, kept) = keep(track, binding, now, view, packet)?;
         match kept {
             Kept::Duplicate => return Err(DropReason::Duplicate),
-            Kept::Late => return Err(self.too_late(now, binding)),
+            Kept::Late => return Err(self.too_late(now, binding, view.sequence)),
             Kept::Oversized => return Err(DropReason::Oversized),
             Kept::Newest | Kept::Older => {}
         }
@@ -321,15 +321,18 @@ impl Shard {
         Ok(())
     }
 
-    /// A packet came too late; many in a row mean that the source began anew.
-    fn too_late(&mut self, now: Now, binding: Binding) -> DropReason {
+    /// A packet came too late; many in a row that follow each other mean that the source began anew.
+    /// Some publishers send again over the source itself, which is no beginning.
+    fn too_late(&mut self, now: Now, binding: Binding, sequence: u16) -> DropReason {
         let encoding = self
             .tracks
             .get_mut(binding.track)
             .and_then(|track| track.encodings.get_mut(binding.encoding));
         // A late retransmission says nothing about the numbers of the source.
         if let Some(encoding) = encoding.filter(|_| binding.role == Role::Media) {
-            encoding.late_in_row += 1;
+            let ahead = sequence.wrapping_sub(std::mem::replace(&mut encoding.late, sequence));
+            let follows = (1..=FOLLOWS).contains(&ahead);
+            encoding.late_in_row = if follows { encoding.late_in_row + 1 } else { 0 };
             if encoding.late_in_row >= RESTART_AFTER {
                 self.restart_encoding(now, binding.track, binding.encoding);
             }
@@ -420,5 +423,7 @@ fn transport_number(peer: &Peer, view: &View, packet: &[u8]) -> Option<u16> {
 const REBIND: Duration = Duration::from_millis(500);
 /// Packets overtake each other by this much.
 const OVERTAKEN: Duration = Duration::from_millis(5);
+/// So far a packet may be ahead of the one before, where some are lost.
+const FOLLOWS: u16 = 8;
 /// Packets in a row behind the ring after which the numbering is taken to be new.
 const RESTART_AFTER: u32 = 50;

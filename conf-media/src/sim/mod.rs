@@ -13,6 +13,7 @@ mod queue;
 mod random;
 mod spec;
 mod transit;
+pub mod world;
 
 pub use cross::Cross;
 pub use link::{Burst, Cause, Conditions, Fate, Link, LinkStats, Plan, Reorder, Step};
