@@ -302,6 +302,12 @@ impl Draft {
         }) {
             return Err(ConfigError::DoubleKey { key });
         }
+        let shared = |it: &SocketAddr| share_a_port(*it, config.http_listen);
+        if config.media_tcp && config.media_listen.iter().any(shared) {
+            let rule =
+                "media.listen has the port of http.listen: allowed is another port, or \"off\"";
+            return Err(ConfigError::Conflict { key: "media.tcp", rule });
+        }
         config.turn = turn.check()?;
         config.tls = tls.check()?;
         match &config.tls {
@@ -316,6 +322,12 @@ impl Draft {
         }
         Ok(config)
     }
+}
+
+/// Whether one of two addresses of TCP cannot be had beside the other.
+fn share_a_port(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && (any || one.ip() == other.ip())
 }
 
 fn is_section(path: &str) -> bool {

@@ -8,7 +8,7 @@ use std::net::{TcpListener, UdpSocket};
 use serde_json::Value;
 use support::Folder;
 use support::program::program;
-use support::tls::{Authority, NAME, file, mode};
+use support::tls::{Authority, NAME, file, free_port, mode};
 
 /// Exit code, standard output, standard error.
 fn check(
@@ -91,13 +91,18 @@ fn ports_in_use_are_named() {
 }
 
 /// Debian's coturn, as long as it lives.
-struct Coturn(std::process::Child, u16);
+struct Coturn {
+    child: std::process::Child,
+    port: u16,
+    tls: u16,
+}
 
 impl Coturn {
     fn start(folder: &Folder) -> Self {
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let [port, tls] = [free_port(), free_port()];
         let child = std::process::Command::new("turnserver")
-            .args(["-n", "--no-cli", "--no-tls", "--no-dtls", "--log-file=stdout"])
+            .args(["-n", "--no-cli", "--no-dtls", "--log-file=stdout"])
+            .args(["--cert=cert.pem", "--pkey=key.pem", &format!("--tls-listening-port={tls}")])
             .args(["--listening-ip=127.0.0.1", "--relay-ip=127.0.0.1", "--realm=conf.test"])
             .args(["--use-auth-secret", &format!("--static-auth-secret={TURN_SECRET}")])
             .args([format!("--listening-port={port}"), "--pidfile=pid".into(), "--db=db".into()])
@@ -106,14 +111,14 @@ impl Coturn {
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("coturn is installed by `cargo xtask setup`");
-        Self(child, port)
+        Self { child, port, tls }
     }
 }
 
 impl Drop for Coturn {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -122,25 +127,33 @@ const TURN_SECRET: &str = "a-secret-shared-with-coturn";
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a real program in real time")]
 fn a_turn_server_is_asked_for_an_allocation_with_what_people_are_given() {
-    let folder = Folder::new();
+    let (folder, authority) = (Folder::new(), Authority::new());
+    authority.good().write(&folder.0);
+    let root = file(&folder.0, "root.pem", &authority.pem);
     let coturn = Coturn::start(&folder);
+    let trusted = std::cell::Cell::new(root.to_str().unwrap());
     let ask = |url: &str, secret: &str| {
-        let variables = [("CONF_TURN__URLS", url), ("CONF_TURN__SECRET", secret)];
+        let trust = ("SSL_CERT_FILE", trusted.get());
+        let variables = [("CONF_TURN__URLS", url), ("CONF_TURN__SECRET", secret), trust];
         let (code, text, _) = check(&folder, &[], &variables);
         (code, line(&text, "turn.urls").to_owned())
     };
-    let url = |transport: &str| format!("turn:127.0.0.1:{}?transport={transport}", coturn.1);
+    let url = |transport: &str| format!("turn:127.0.0.1:{}?transport={transport}", coturn.port);
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while ask(&url("udp"), TURN_SECRET).0 != Some(0) {
         let words = ask(&url("udp"), TURN_SECRET).1;
         assert!(std::time::Instant::now() < deadline, "coturn does not start: {words}");
     }
-    for transport in ["udp", "tcp"] {
-        let (code, words) = ask(&url(transport), TURN_SECRET);
+    let tls = format!("turns:localhost:{}", coturn.tls);
+    for url in [url("udp"), url("tcp"), tls.clone()] {
+        let (code, words) = ask(&url, TURN_SECRET);
         assert_eq!((code, words.contains("takes what we hand out")), (Some(0), true), "{words}");
-        let (code, words) = ask(&url(transport), "another-secret-of-22-letters");
+        let (code, words) = ask(&url, "another-secret-of-22-letters");
         assert_eq!((code, words.contains("static-auth-secret")), (Some(1), true), "{words}");
     }
+    trusted.set("/nothing.pem");
+    let (code, words) = ask(&tls, TURN_SECRET);
+    assert_eq!((code, words.contains("its certificate is not good")), (Some(1), true), "{words}");
     drop(coturn);
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (code, words) = ask(&format!("turn:{closed}?transport=tcp"), TURN_SECRET);

@@ -2,14 +2,16 @@
 //!
 //! Asked as a browser would: an allocation, which is given back at once.
 
+mod line;
 mod message;
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use conf_media::signal::turn::Relay;
 
+use self::line::Line;
 use self::message::{Answer, Request};
 use super::{Finding, addresses};
 use crate::config::{Config, TurnUrl};
@@ -35,7 +37,7 @@ fn of(url: &TurnUrl, relay: &Relay) -> Finding {
             Finding::warning(TOPIC, text)
         }
         Ok(Some(_)) => Finding::ok(TOPIC, format!("{name} takes what we hand out")),
-        Ok(None) => Finding::warning(TOPIC, format!("{name} can be reached; TLS was not tried")),
+        Ok(None) => Finding::warning(TOPIC, format!("{name}: DTLS was not tried")),
         Err(wrong) => Finding::problem(TOPIC, format!("{name}: {wrong}")),
     }
 }
@@ -66,12 +68,17 @@ enum Wrong {
     Open,
     #[error("it refuses an allocation with code {code}")]
     Refused { code: u16 },
+    #[error("its certificate is not good for browsers: {0}")]
+    Certificate(rustls::Error),
     #[error("{0}")]
     Io(io::Error),
 }
 
-/// The address that is relayed at; `None`: it can be reached, no more was tried.
+/// The address that is relayed at; `None`: nothing was tried.
 fn ask(url: &TurnUrl, relay: &Relay) -> Result<Option<IpAddr>, Wrong> {
+    if url.secure && !url.tcp {
+        return Ok(None);
+    }
     let all = (url.host.as_str(), url.port).to_socket_addrs().map_err(|_| Wrong::Unknown)?;
     let mut wrong = Wrong::Unknown;
     for address in all {
@@ -84,9 +91,6 @@ fn ask(url: &TurnUrl, relay: &Relay) -> Result<Option<IpAddr>, Wrong> {
 }
 
 fn allocate(mut line: Line, url: &TurnUrl, relay: &Relay) -> Result<Option<IpAddr>, Wrong> {
-    if url.secure {
-        return Ok(None);
-    }
     let first = line.exchange(&Request::allocate(transaction()).unsigned(), url)?;
     let Answer::Refused { code: 401, realm: Some(realm), nonce: Some(nonce) } = first else {
         return Err(match first {
@@ -108,80 +112,6 @@ fn allocate(mut line: Line, url: &TurnUrl, relay: &Relay) -> Result<Option<IpAdd
 
 fn transaction() -> [u8; 12] {
     random::bytes()
-}
-
-/// A connection to it, or a socket.
-enum Line {
-    Udp(UdpSocket),
-    Tcp(TcpStream),
-}
-
-impl Line {
-    fn open(url: &TurnUrl, address: SocketAddr) -> Result<Self, Wrong> {
-        let failed = |error| failed(error, url);
-        if url.tcp {
-            let stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(failed)?;
-            stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-            return Ok(Self::Tcp(stream));
-        }
-        let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-        let socket = UdpSocket::bind(any).map_err(failed)?;
-        socket.connect(address).map_err(failed)?;
-        socket.set_read_timeout(Some(PATIENCE / TRIES)).map_err(failed)?;
-        Ok(Self::Udp(socket))
-    }
-
-    fn send(&mut self, request: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Udp(socket) => socket.send(request).map(drop),
-            Self::Tcp(stream) => stream.write_all(request),
-        }
-    }
-
-    fn receive(&mut self) -> io::Result<Vec<u8>> {
-        let mut buffer = vec![0; 2_048];
-        match self {
-            Self::Udp(socket) => {
-                let len = socket.recv(&mut buffer)?;
-                buffer.truncate(len);
-            }
-            Self::Tcp(stream) => {
-                let mut header = [0; message::HEADER];
-                stream.read_exact(&mut header)?;
-                let len = message::length(&header).ok_or(io::ErrorKind::InvalidData)?;
-                buffer.resize(len, 0);
-                stream.read_exact(&mut buffer)?;
-                buffer.splice(0..0, header);
-            }
-        }
-        Ok(buffer)
-    }
-
-    /// Sends until an answer comes.
-    fn exchange(&mut self, request: &[u8], url: &TurnUrl) -> Result<Answer, Wrong> {
-        let tries = if matches!(self, Self::Udp(_)) { TRIES } else { 1 };
-        let mut last = Wrong::Other;
-        for _ in 0..tries {
-            self.send(request).map_err(|error| failed(error, url))?;
-            match self.receive() {
-                Ok(bytes) => return Answer::read(&bytes, request).ok_or(Wrong::Other),
-                Err(error) => last = failed(error, url),
-            }
-        }
-        Err(last)
-    }
-}
-
-fn failed(error: io::Error, url: &TurnUrl) -> Wrong {
-    let transport = if url.tcp { "TCP" } else { "UDP" };
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-            Wrong::Silent { transport, port: url.port }
-        }
-        io::ErrorKind::ConnectionRefused => Wrong::Closed,
-        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Wrong::Other,
-        _ => Wrong::Io(error),
-    }
 }
 
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -95,6 +95,19 @@ fn media_listens_on_one_address_or_on_one_of_each_family() {
 }
 
 #[test]
+fn media_over_tcp_needs_a_port_that_the_pages_do_not_have() {
+    let http = ("CONF_HTTP__LISTEN", "127.0.0.1:443");
+    let error = from_environment(&[http, ("CONF_MEDIA__LISTEN", "[::]:443")]).unwrap_err();
+    assert!(
+        error.to_string().contains("media.tcp is refused: media.listen has the port"),
+        "{error}"
+    );
+    let off = ("CONF_MEDIA__TCP", "off");
+    assert!(from_environment(&[http, ("CONF_MEDIA__LISTEN", "[::]:443"), off]).is_ok());
+    assert!(from_environment(&[http, ("CONF_MEDIA__LISTEN", "127.0.0.2:443")]).is_ok());
+}
+
+#[test]
 fn an_advertised_address_may_name_port_and_transport() {
     let advertise = "192.0.2.1, tcp:192.0.2.2:443,2001:db8::1, udp:[2001:db8::2]:9000";
     let config = from_environment(&[("CONF_MEDIA__ADVERTISE", advertise)]).unwrap();
