@@ -1,6 +1,7 @@
 //! All groups, one a file.
 
 mod allocate;
+mod data;
 mod demux;
 mod dtls;
 mod engine;
@@ -34,6 +35,7 @@ pub fn groups() -> Vec<Group> {
         Group { name: "stun", cases: stun::cases },
         Group { name: "ice", cases: ice::cases },
         Group { name: "dtls", cases: dtls::cases },
+        Group { name: "data", cases: data::cases },
         Group { name: "shard", cases: shard::cases },
         Group { name: "engine", cases: engine::cases },
         Group { name: "needle", cases: needle::cases },

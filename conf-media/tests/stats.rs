@@ -68,7 +68,8 @@ fn a_publisher_is_described_as_inbound() {
     assert!(transport.packets_received >= 19 && transport.bytes_received > 19_000);
     assert_eq!(transport.dtls_state, DtlsState::Connected);
     assert!(transport.srtp_cipher.unwrap().starts_with("AE"));
-    assert_eq!(stats.candidate_pair.unwrap().ip_version, 4);
+    let pair = stats.candidate_pair.unwrap();
+    assert_eq!((pair.protocol, pair.ip_version), ("udp", 4));
 }
 
 #[test]

@@ -3,11 +3,11 @@
 //! Each peer belongs to one worker by its id. A worker waits on its queue or for the next timer. A
 //! panic in a peer's machine ends that peer and nothing else.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
@@ -109,6 +109,7 @@ impl Pool {
                 peers: HashMap::new(),
                 timers: BTreeSet::new(),
                 half_open: 0,
+                messages: VecDeque::new(),
                 counters: Counters::default(),
                 mirror: mirror.clone(),
             };
@@ -166,6 +167,9 @@ struct Worker {
     peers: HashMap<PeerId, Peer>,
     timers: BTreeSet<(Instant, PeerId)>,
     half_open: usize,
+    /// Messages for data channels that wait until there is nothing else to do; only what their
+    /// senders may have under way.
+    messages: VecDeque<Job>,
     counters: Counters,
     /// A copy of `counters` for others.
     mirror: Arc<Mirror>,
@@ -180,17 +184,33 @@ impl Worker {
     fn run(mut self, jobs: &Receiver<Job>) {
         place::defer();
         loop {
-            let job = match self.timers.first() {
-                Some((at, _)) => jobs.recv_timeout(at.saturating_duration_since(batch::now().mono)),
-                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
+            let job = self.next(jobs);
             let now = batch::now().mono;
             match job {
                 Ok(Job::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(job @ Job::Data(..)) => self.messages.push_back(job),
                 Ok(job) => self.guarded(now, job),
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Some(message) = self.messages.pop_front() {
+                        self.guarded(now, message);
+                    }
+                }
             }
             self.due(now);
+        }
+    }
+
+    /// The next job. Messages come last, so that no number of them delays a handshake.
+    fn next(&self, jobs: &Receiver<Job>) -> Result<Job, RecvTimeoutError> {
+        if !self.messages.is_empty() {
+            return jobs.try_recv().map_err(|error| match error {
+                TryRecvError::Empty => RecvTimeoutError::Timeout,
+                TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+            });
+        }
+        match self.timers.first() {
+            Some((at, _)) => jobs.recv_timeout(at.saturating_duration_since(batch::now().mono)),
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 

@@ -9,6 +9,7 @@ use crate::stats::report::{
     CandidatePair, DtlsState, InboundRtp, OutboundRtp, PeerStats, RemoteInbound, TransportReport,
     cipher,
 };
+use crate::tcp::TcpId;
 use crate::time::Now;
 use crate::track::{Encoding, Track};
 
@@ -68,6 +69,7 @@ fn transport(peer: &Peer, outbound: &[OutboundRtp]) -> TransportReport {
 fn pair(peer: &Peer, round_trip: Option<f64>) -> Option<CandidatePair> {
     let address = peer.agent.address()?;
     Some(CandidatePair {
+        protocol: if TcpId::of(address).is_some() { "tcp" } else { "udp" },
         ip_version: if address.ip().to_canonical().is_ipv4() { 4 } else { 6 },
         available_outgoing_bitrate: peer.downlink.available(),
         current_round_trip_time: round_trip,

@@ -63,6 +63,8 @@ pub enum DtlsState {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct CandidatePair {
+    /// `udp` or `tcp`.
+    pub protocol: &'static str,
     /// IP version of the path, 4 or 6.
     pub ip_version: u8,
     /// Bits per second that the peer's network takes, where something is known of it.

@@ -21,6 +21,7 @@ fn worker() -> (Worker, Receiver<Order>, Receiver<Event>) {
         peers: HashMap::new(),
         timers: BTreeSet::new(),
         half_open: 0,
+        messages: VecDeque::new(),
         counters: Counters::default(),
         mirror: Arc::default(),
     };
@@ -148,4 +149,32 @@ fn whoever_asks_is_told_what_the_data_channels_of_a_peer_carried() {
     worker.job(start(), Job::AskStats(PeerId(1)));
     let stats = DataStats::default();
     assert_eq!(events.try_recv(), Ok(Event::DataStats { peer: PeerId(1), stats }));
+}
+
+#[test]
+fn messages_wait_until_everything_else_is_done_and_keep_their_order() {
+    let (mut worker, ..) = worker();
+    let (jobs, queue) = mpsc::channel();
+    let message = |text: &'static str| {
+        let bytes = Bytes::from_static(text.as_bytes());
+        Job::Data(
+            PeerId(1),
+            "a".into(),
+            Outgoing { binary: true, bytes, credit: Default::default() },
+        )
+    };
+    for job in [message("1"), message("2"), Job::Add(PeerId(1)), Job::Remove(PeerId(2))] {
+        jobs.send(job).unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..6 {
+        match worker.next(&queue) {
+            Ok(job @ Job::Data(..)) => worker.messages.push_back(job),
+            Ok(job) => order.push(format!("{job:?}")),
+            Err(_) => order.extend(worker.messages.pop_front().map(|job| format!("{job:?}"))),
+        }
+    }
+    let kinds: Vec<_> = order.iter().map(|job| &job[..4]).collect();
+    assert_eq!(kinds, ["Add(", "Remo", "Data", "Data"]);
+    assert!(order[2].contains("b\"1\"") && order[3].contains("b\"2\""), "{order:?}");
 }
