@@ -26,7 +26,7 @@ pub fn all() -> Vec<Entry> {
     entries
 }
 
-const OURS: [(Place, Holds); 21] = [
+const OURS: [(Place, Holds); 22] = [
     (Place::directory("acme"), CERTIFICATE),
     (Place::file("acme/*"), CERTIFICATE),
     (Place::cookie(COOKIE), held(&ACCOUNT_SESSION)),
@@ -41,6 +41,7 @@ const OURS: [(Place, Holds); 21] = [
     (Place::memory("media: latest packets of a track"), held(&SESSION_MEDIA)),
     (Place::memory("media: credentials of a peer"), held(&SESSION_SECRET)),
     (Place::memory("media: addresses of a peer"), held(&NETWORK_ADDRESS)),
+    (Place::memory("media: open TCP connections"), held(&NETWORK_ADDRESS)),
     (Place::memory("http: open connections"), held(&NETWORK_ADDRESS)),
     (Place::memory("http: counted attempts, under a keyed hash"), held(&NETWORK_ADDRESS)),
     (Place::memory("http: account of a request"), held(&ACCOUNT_PROFILE)),
