@@ -1,7 +1,12 @@
 //! How long a subscriber is without media when its address changes, in virtual time: behind a NAT that
 //! forgets, after a restart of ICE, from UDP to TCP and back; on the same shard and on another.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may fail by panicking"
+)]
 
 mod common;
 
