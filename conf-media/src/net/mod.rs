@@ -131,15 +131,6 @@ pub enum NetError {
     Dtls(#[from] DtlsError),
 }
 
-impl NetError {
-    /// The system does not have this family of addresses.
-    fn is_no_family(&self) -> bool {
-        let Self::Listen { cause, .. } = self else { return false };
-        let unsupported = cause.raw_os_error() == Some(nix::libc::EAFNOSUPPORT);
-        unsupported || cause.kind() == std::io::ErrorKind::AddrNotAvailable
-    }
-}
-
 /// Where events go.
 type Events = Arc<dyn Fn(Event) + Send + Sync>;
 

@@ -23,38 +23,13 @@ pub(super) struct Port {
 /// Opens UDP `count` times, and TCP with the same number if `tcp`. `alone`: an IPv6 socket for all
 /// addresses takes IPv4 too.
 ///
-/// Where the system has no IPv6, `[::]` means `0.0.0.0`.
+/// A free UDP port may be taken over TCP: then another one is tried.
 pub(super) fn open(
     address: SocketAddr,
     (count, tcp): (usize, bool),
     alone: bool,
 ) -> Result<Port, NetError> {
-    let any = address.ip().is_unspecified() && address.is_ipv6();
-    let mut result = open_at(address, (count, tcp), alone);
-    if any && alone && result.as_ref().is_err_and(NetError::is_no_family) {
-        tracing::info!("this system has no IPv6: media listens on IPv4 only");
-        result = open_at((Ipv4Addr::UNSPECIFIED, address.port()).into(), (count, tcp), alone);
-    }
-    result
-}
-
-/// Whether the ports of `listen` can be had, over UDP and, if `tcp`, over TCP: as [`super::start`]
-/// opens them, closed again at once.
-pub fn probe(listen: &[SocketAddr], tcp: bool) -> Vec<(Transport, SocketAddr, io::Result<()>)> {
-    let alone = listen.len() == 1;
-    let over_udp = |&at: &SocketAddr| (Transport::Udp, at, udp(at, false, alone).map(drop));
-    let over_tcp = |&at: &SocketAddr| (Transport::Tcp, at, self::listen(at, alone).map(drop));
-    let mut found: Vec<_> = listen.iter().map(over_udp).collect();
-    found.extend(listen.iter().filter(|_| tcp).map(over_tcp));
-    found
-}
-
-/// A free UDP port may be taken over TCP: then another one is tried.
-fn open_at(
-    address: SocketAddr,
-    (count, tcp): (usize, bool),
-    alone: bool,
-) -> Result<Port, NetError> {
+    let address = effective(address, alone);
     let mut tries = if address.port() == 0 { FREE_PORTS } else { 1 };
     loop {
         let udp = bind_all(address, count, alone)?;
@@ -70,6 +45,28 @@ fn open_at(
             }
         }
     }
+}
+
+/// Where the system has no IPv6, `[::]` means `0.0.0.0`.
+fn effective(address: SocketAddr, alone: bool) -> SocketAddr {
+    let any = address.is_ipv6() && address.ip().is_unspecified();
+    if any && alone && Socket::new(Domain::IPV6, Type::DGRAM, Some(Protocol::UDP)).is_err() {
+        tracing::info!("this system has no IPv6: media listens on IPv4 only");
+        return (Ipv4Addr::UNSPECIFIED, address.port()).into();
+    }
+    address
+}
+
+/// Whether the ports of `listen` can be had, over UDP and, if `tcp`, over TCP: as [`super::start`]
+/// opens them, closed again at once.
+pub fn probe(listen: &[SocketAddr], tcp: bool) -> Vec<(Transport, SocketAddr, io::Result<()>)> {
+    let alone = listen.len() == 1;
+    let listen: Vec<_> = listen.iter().map(|&at| effective(at, alone)).collect();
+    let over_udp = |&at: &SocketAddr| (Transport::Udp, at, udp(at, false, alone).map(drop));
+    let over_tcp = |&at: &SocketAddr| (Transport::Tcp, at, self::listen(at, alone).map(drop));
+    let mut found: Vec<_> = listen.iter().map(over_udp).collect();
+    found.extend(listen.iter().filter(|_| tcp).map(over_tcp));
+    found
 }
 
 /// Opens one UDP socket, never blocking, with buffers as large as the system gives.
