@@ -86,6 +86,7 @@
 //! is refused or dropped is counted by its reason ([`stats`]).
 
 pub mod allocate;
+pub mod bwe;
 pub mod codec;
 pub mod command;
 pub mod data;
