@@ -7,6 +7,7 @@
 mod allocation;
 mod burst;
 mod commands;
+mod edges;
 mod elsewhere;
 mod fault;
 mod feedback;
