@@ -43,7 +43,10 @@ export class FirefoxPerson {
       const url = new URL(request.url())
       if (['http:', 'https:', 'ws:', 'wss:'].includes(url.protocol) && url.host !== host) person.foreign.push(request.url())
     })
-    page.on('pageerror', (error) => person.errors.push(String(error)))
+    page.on('pageerror', (error) => {
+      // What Firefox says of a socket that a test cut while something still loaded.
+      if (!/was interrupted while the page was loading/.test(String(error))) person.errors.push(String(error))
+    })
     page.on('console', (message) => {
       if (message.type() === 'error' && /Content-Security-Policy|Uncaught/.test(message.text())) person.errors.push(message.text())
     })
