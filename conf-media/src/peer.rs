@@ -9,6 +9,7 @@ mod transport;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::bwe::Gcc;
 use crate::command::PeerId;
 use crate::egress::Destination;
 use crate::forward::rewrite::Stopped;
@@ -22,7 +23,7 @@ use crate::srtp::{Keys, Opener, Profile, Sealer, SrtpError};
 use crate::track::Track;
 
 pub(crate) use allowance::Allowance;
-pub(crate) use downlink::{AGAIN, Downlink};
+pub(crate) use downlink::{AGAIN, Downlink, START};
 pub(crate) use quality::Judge;
 pub use quality::{Grade, Quality};
 pub(crate) use sources::{Binding, Role, Sources, by_extensions, only_encoding};
@@ -196,14 +197,23 @@ impl Peer {
         Some(Way { to, sealer: self.sealer.as_mut()?, transport: self.transport.as_deref_mut() })
     }
 
-    /// It negotiated transport-wide feedback on what it receives.
-    pub(crate) fn number_transport(&mut self) {
+    /// It negotiated transport-wide feedback on what it receives; from that the bandwidth is estimated,
+    /// if it is to be.
+    pub(crate) fn number_transport(&mut self, estimate: bool) {
         self.transport.get_or_insert_with(|| Box::new(Transport::new()));
+        if estimate {
+            self.downlink.gcc.get_or_insert_with(|| Box::new(Gcc::new(START)));
+        }
     }
 
     /// What it was sent under transport-wide numbers.
     pub(crate) fn transport(&self) -> Option<&Transport> {
         self.transport.as_deref()
+    }
+
+    /// Where reports on what it was sent belong.
+    pub(crate) fn reported(&mut self) -> Option<(&mut Transport, &mut Downlink)> {
+        Some((self.transport.as_deref_mut()?, &mut self.downlink))
     }
 
     /// See [`Peer::transport`].

@@ -292,6 +292,8 @@ counters! {
     packets_unheard,
     /// Packets of layers that a subscriber is not sent.
     packets_unwanted,
+    /// Bytes of padding that probed the networks of subscribers.
+    probed_bytes,
     /// Empty packets in the place of some that were left out after later ones had been sent.
     filled,
     /// Microphones that entered or left the loudest of their room.

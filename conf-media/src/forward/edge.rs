@@ -410,6 +410,25 @@ impl Edge {
         })
     }
 
+    /// Padding may be sent: over retransmissions, under transport-wide numbers.
+    pub(crate) fn can_pad(&self) -> bool {
+        let repair = self.formats.iter().any(|format| format.repair.is_some());
+        repair && self.subscription.rtx_ssrc.is_some() && self.has_transport()
+    }
+
+    /// The next packet of nothing but padding, over the stream of retransmissions.
+    pub(crate) fn padding(&mut self) -> Option<Rewritten> {
+        let ssrc = self.subscription.rtx_ssrc?;
+        let payload_type = self.formats.iter().find_map(|format| format.repair)?;
+        let stream = &mut self.stream;
+        stream.repair_sequence = stream.repair_sequence.wrapping_add(1);
+        let (timestamp, _) = stream.rewriter.stopped().time?;
+        let sequence = stream.repair_sequence;
+        let header = Header { marker: false, payload_type, sequence, timestamp, ssrc };
+        let content = Content::Empty;
+        Some(Rewritten { content, ..Rewritten::plain(header, u64::from(sequence)) })
+    }
+
     /// The subscriber takes a payload type of the publisher.
     pub(crate) fn format(&self, payload_type: u8) -> Option<Format> {
         self.formats.iter().find(|format| format.from == payload_type).copied()

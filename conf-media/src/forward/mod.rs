@@ -168,6 +168,16 @@ impl Downstream<'_> {
         }
     }
 
+    /// Sends a packet of padding over the retransmissions of an edge; how many bytes.
+    pub(crate) fn pad(&mut self, key: Key<Edge>) -> Option<usize> {
+        let edge = self.edges.get_mut(key)?;
+        let rewritten = edge.padding()?;
+        let peer = self.peers.get_mut(edge.subscriber)?;
+        let way = peer.way()?;
+        let mut sending = Sending { now: self.now.mono, edge, way, out: self.out };
+        sending.pad(rewritten)
+    }
+
     /// A subscriber asks again for a packet that was sent to it.
     pub(crate) fn resend(&mut self, track: &Track, key: Key<Edge>, sequence: u16) -> Option<()> {
         let edge = self.edges.get_mut(key)?;
@@ -269,6 +279,27 @@ impl Sending<'_> {
                 self.out.timers.wake_by(self.edge.timer, self.now + FIRST_REPORT);
             }
         }
+    }
+
+    /// Writes and seals a packet of nothing but padding.
+    fn pad(&mut self, mut rewritten: Rewritten) -> Option<usize> {
+        let Way { to, sealer, transport } = &mut self.way;
+        if let Some(transport) = transport {
+            rewritten.set_transport(transport.next());
+        }
+        let (edge, mut sealed) = (&*self.edge, 0);
+        let write = |buffer: &mut [u8]| {
+            let len = edge.write_padding(&rewritten, buffer)?;
+            sealed = sealer.seal_rtp(buffer, len).ok()?;
+            Some(sealed)
+        };
+        if !self.out.egress.write(*to, Edge::room(usize::from(u8::MAX)) + SEAL, write) {
+            return None;
+        }
+        if let Some(transport) = transport {
+            transport.sent(self.now, sealed);
+        }
+        Some(sealed)
     }
 
     /// Copies, rewrites and seals in the arena: the media among what waits for its picture, what is

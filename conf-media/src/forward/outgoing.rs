@@ -109,6 +109,20 @@ impl Edge {
     }
 }
 
+impl Edge {
+    /// Writes a packet of nothing but padding, unsealed, and returns its length.
+    pub(crate) fn write_padding(&self, rewritten: &Rewritten, out: &mut [u8]) -> Option<usize> {
+        let nothing = Carried::default();
+        let at = self.layout.write(&rewritten.header, rewritten.own, &nothing, out)?;
+        let end = at + usize::from(u8::MAX);
+        let padding = out.get_mut(at..end)?;
+        padding.fill(0);
+        *padding.last_mut()? = u8::MAX;
+        *out.first_mut()? |= PADDED;
+        Some(end)
+    }
+}
+
 /// The header's flag of padding (RFC 3550, section 5.1).
 const PADDED: u8 = 0x20;
 /// Header extensions of ours that a packet may not have had, the number of the original, padding.

@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::bwe::Outcome;
 use crate::rtcp::TransportFeedback;
 use crate::stats::TransportStats;
 
@@ -23,6 +24,17 @@ pub(crate) struct Transport {
     /// The last moment in microseconds: all packets of a batch have the same.
     last: Option<(Instant, u32)>,
     stats: TransportStats,
+    /// The last probes, newest first.
+    probes: [Option<Probed>; PROBES],
+}
+
+/// Numbers that were sent for one probe.
+#[derive(Clone, Copy, Debug)]
+struct Probed {
+    id: u16,
+    first: u16,
+    /// `None` while it is being sent.
+    last: Option<u16>,
 }
 
 /// One packet.
@@ -57,7 +69,14 @@ impl Transport {
     /// Nothing sent yet. Takes 2 KiB, which is enough for 4 Mbit/s.
     pub(crate) fn new() -> Self {
         let stats = TransportStats::default();
-        Self { sent: vec![EMPTY; LEAST], next: 1, began: None, last: None, stats }
+        Self {
+            sent: vec![EMPTY; LEAST],
+            next: 1,
+            began: None,
+            last: None,
+            stats,
+            probes: [None; PROBES],
+        }
     }
 
     /// The number of the next packet.
@@ -84,19 +103,60 @@ impl Transport {
         }
     }
 
-    /// The peer reports which packets arrived.
-    pub(crate) fn handle(&mut self, now: Instant, feedback: &TransportFeedback<'_>) -> Reported {
+    /// What is sent next belongs to this probe, or to none.
+    pub(crate) fn probe(&mut self, probe: Option<u16>) {
+        match probe {
+            Some(id) => {
+                self.probes.rotate_right(1);
+                let [place, ..] = &mut self.probes;
+                *place = Some(Probed { id, first: self.next, last: None });
+            }
+            None => {
+                let last = self.next.wrapping_sub(1);
+                if let [Some(probed), ..] = &mut self.probes {
+                    probed.last.get_or_insert(last);
+                }
+            }
+        }
+    }
+
+    /// The probe that a number was sent for.
+    fn probe_of(&self, number: u16) -> Option<u16> {
+        let is_in = |probed: &&Probed| {
+            let last = probed.last.unwrap_or(self.next);
+            number.wrapping_sub(probed.first) <= last.wrapping_sub(probed.first)
+        };
+        self.probes.iter().flatten().find(is_in).map(|probed| probed.id)
+    }
+
+    /// The peer reports which packets arrived; `each` hears of those of which that is news, in the
+    /// order of sending.
+    pub(crate) fn handle(
+        &mut self,
+        now: Instant,
+        feedback: &TransportFeedback<'_>,
+        mut each: impl FnMut(Outcome),
+    ) -> Reported {
+        let whole = self.began.map_or(0, |began| now.saturating_duration_since(began).as_micros());
         let now = self.micros(now);
         let (mut reported, mut newest) = (Reported::default(), None);
         for status in feedback.statuses().take(self.sent.len()) {
             let (index, round) = self.place(status.sequence);
+            let probe = self.probe_of(status.sequence);
             let Some(sent) = self.sent.get_mut(index).filter(|sent| sent.round == round) else {
                 continue;
+            };
+            let outcome = |sent: &Sent| Outcome {
+                sent: micros(whole.saturating_sub(u128::from(now.wrapping_sub(sent.at)))),
+                arrived: status.arrival.map(on_their_clock),
+                bytes: usize::from(sent.bytes),
+                probe,
             };
             match (sent.fate, status.arrival) {
                 (Fate::Unknown, None) => {
                     sent.fate = Fate::Lost;
                     reported.lost += 1;
+                    each(outcome(sent));
                 }
                 (Fate::Unknown | Fate::Lost, Some(_)) => {
                     self.stats.lost -= u64::from(sent.fate == Fate::Lost);
@@ -104,6 +164,7 @@ impl Transport {
                     self.stats.delivered_bytes += u64::from(sent.bytes);
                     reported.arrived += 1;
                     newest = Some(sent.at);
+                    each(outcome(sent));
                 }
                 _ => {}
             }
@@ -157,6 +218,18 @@ impl Transport {
     }
 }
 
+fn micros(micros: u128) -> Duration {
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+}
+
+/// Ticks of 250 µs since a moment of theirs, which may lie in the future.
+fn on_their_clock(ticks: i64) -> Duration {
+    let shifted = ticks.saturating_add(1 << 40);
+    Duration::from_micros(u64::try_from(shifted).unwrap_or_default().saturating_mul(250))
+}
+
+/// A report comes within some hundred milliseconds.
+const PROBES: usize = 4;
 const EMPTY: Sent = Sent { at: 0, bytes: 0, round: 0, fate: Fate::Empty };
 /// Packets that are remembered at first: with fewer, upper bits of a number would not fit a byte.
 const LEAST: usize = 1 << 8;
@@ -181,7 +254,7 @@ mod tests {
         let Some(Ok(Packet::TransportFeedback(feedback))) = rtcp::walk(&bytes).next() else {
             panic!("no feedback");
         };
-        transport.handle(now, &feedback)
+        transport.handle(now, &feedback, |_| ())
     }
 
     fn sent(count: usize) -> (Transport, Instant) {

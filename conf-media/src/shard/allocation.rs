@@ -77,6 +77,8 @@ impl Shard {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let available = peer.downlink.available();
         let again = available.is_some() && !shown.is_empty();
+        let best = |shown: &Shown| shown.demand.rungs().last().map_or(0, |rung| rung.rate);
+        peer.downlink.wanted = sound + shown.iter().map(best).sum::<u64>();
         peer.downlink.allocate_at = again.then(|| now.mono + AGAIN);
         if let Some(at) = peer.downlink.allocate_at {
             self.out.timers.wake_by(peer.timer, at);

@@ -48,7 +48,7 @@ impl Shard {
             if let Some(peer) = self.peers.get_mut(edge.subscriber)
                 && subscription.extensions.transport_cc.is_some()
             {
-                peer.number_transport();
+                peer.number_transport(self.estimate);
             }
             edge.subscription = subscription;
             edge.describe(&track.publication);
@@ -80,7 +80,7 @@ impl Shard {
         let before = first(subscription.ssrc);
         let last_repair = subscription.rtx_ssrc.map(first).unwrap_or_default().sequence;
         if subscription.extensions.transport_cc.is_some() {
-            peer.number_transport();
+            peer.number_transport(self.estimate);
         }
         let described = (key, &track.publication);
         let mut edge = Edge::new(described, subscriber, subscription, (before, last_repair));

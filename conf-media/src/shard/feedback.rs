@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::bwe::BandwidthEstimator as _;
 use crate::forward::Edge;
 use crate::forward::rewrite::SenderClock;
 use crate::peer::{Peer, Role};
@@ -60,14 +61,38 @@ impl Shard {
                 });
             }
             Packet::TransportFeedback(feedback) => {
-                let transport = self.peers.get_mut(key).and_then(Peer::transport_mut);
-                let Some(transport) = transport else { return };
-                let reported = transport.handle(arrival, &feedback);
-                self.out.counters.feedback_received += 1;
-                self.out.counters.acknowledged += reported.arrived;
-                self.out.counters.reported_lost += reported.lost;
+                self.transport_report(now, key, &feedback, arrival);
             }
             _ => {}
+        }
+    }
+
+    /// A subscriber says which packets arrived, and when.
+    fn transport_report(
+        &mut self,
+        now: Now,
+        key: Key<Peer>,
+        feedback: &rtcp::TransportFeedback<'_>,
+        arrival: Instant,
+    ) {
+        let Some(peer) = self.peers.get_mut(key) else { return };
+        let Some((transport, downlink)) = peer.reported() else { return };
+        let reported = transport.handle(arrival, feedback, |outcome| {
+            if let Some(gcc) = &mut downlink.gcc {
+                gcc.packet(outcome);
+            }
+        });
+        let round_trip = transport.stats().round_trip;
+        self.out.counters.feedback_received += 1;
+        self.out.counters.acknowledged += reported.arrived;
+        self.out.counters.reported_lost += reported.lost;
+        let changed = downlink.reported(arrival, round_trip);
+        let probes = downlink.plan(now.mono);
+        if changed {
+            self.allocate(now, key);
+        }
+        if probes {
+            self.probe(now, key);
         }
     }
 

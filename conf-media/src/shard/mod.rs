@@ -14,6 +14,7 @@ mod feedback;
 pub(crate) mod hash;
 pub mod link;
 pub(crate) mod outbox;
+mod probe;
 mod receive;
 pub(crate) mod relay;
 mod report;
@@ -60,12 +61,15 @@ pub struct ShardConfig {
     pub hold: Duration,
     /// Packets one byte shorter than the run they join are evened out by one byte of padding.
     pub padding: bool,
+    /// The bandwidth of subscribers that give transport-wide feedback is estimated, and what they
+    /// are sent kept within it. New, and not on by itself yet.
+    pub estimate: bool,
 }
 
 impl Default for ShardConfig {
     /// Seed 0, the 8 loudest, held for at most 1 ms, with padding.
     fn default() -> Self {
-        Self { seed: 0, loudest: 8, hold: Duration::from_millis(1), padding: true }
+        Self { seed: 0, loudest: 8, hold: Duration::from_millis(1), padding: true, estimate: false }
     }
 }
 
@@ -152,6 +156,8 @@ pub struct Shard {
     seed: u64,
     /// Peers that come are sent padded packets.
     padding: bool,
+    /// The bandwidth of subscribers is estimated.
+    estimate: bool,
     /// How many microphones of a room are heard.
     loudest: usize,
     peers: Slab<Peer>,
@@ -200,6 +206,7 @@ impl Shard {
         Self {
             seed: config.seed,
             padding: config.padding,
+            estimate: config.estimate,
             loudest: config.loudest,
             peers: Slab::new(),
             tracks: Slab::new(),

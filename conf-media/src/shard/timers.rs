@@ -92,6 +92,7 @@ impl Shard {
         self.transport_feedback(now, key);
         self.receiver_report(now, key);
         self.allocate_if_due(now, key);
+        self.probe(now, key);
         let peer = self.peers.get(key)?;
         let dues = [peer.agent.timeout(), peer.upstream.due(), peer.downlink.due()];
         dues.into_iter().flatten().min()

@@ -64,8 +64,15 @@ impl World {
     /// A shard without peers; `now` is where time begins.
     #[must_use]
     pub fn new(now: Now, seed: u64) -> Self {
-        // Nothing is held back, so that what leaves is seen before what comes next.
-        let config = ShardConfig { seed, hold: Duration::ZERO, ..ShardConfig::default() };
+        Self::with(now, ShardConfig { seed, ..ShardConfig::default() })
+    }
+
+    /// The same with settings of one's own, but that nothing is held back: what leaves is seen before
+    /// what comes next.
+    #[must_use]
+    pub fn with(now: Now, config: ShardConfig) -> Self {
+        let seed = config.seed;
+        let config = ShardConfig { hold: Duration::ZERO, ..config };
         Self {
             shard: Shard::new(config),
             now,
