@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use conf_media::sim::SpecError;
+
 use crate::plan::{
     Credentials, DoorKind, DoorPlan, Feedback, MediaPlan, Outputs, Own, Phases, Plan, Scenario,
     ShapeKind, Suite, WindowPlan,
 };
+use crate::relay::RelayPlan;
+
+mod relay;
 
 /// What the program is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +25,8 @@ pub enum Task {
     Floor(SocketAddr),
     /// Measure this program itself.
     Own(Own),
+    /// Impair what goes through.
+    Relay(Box<RelayPlan>),
 }
 
 /// Why a command line is not understood.
@@ -101,6 +108,26 @@ pub enum CliError {
     /// Who publishes and receives has one name, and this door would let it in once.
     #[error("--door livekit is for scenarios in which nobody both publishes and receives")]
     BothWays,
+    /// Conditions of a link, or a step.
+    #[error("{source}")]
+    Link {
+        /// What is wrong.
+        source: SpecError,
+    },
+    /// A value that is no time.
+    #[error("--{name} {value}: must be a time of at most a day, as 500ms or 20s")]
+    Time {
+        /// The option.
+        name: &'static str,
+        /// As given.
+        value: String,
+    },
+    /// Rebindings that do not ascend.
+    #[error("--rebind must name ascending times, with at most {limit} of them")]
+    Rebinds {
+        /// Most of them.
+        limit: usize,
+    },
     /// More speak than are there.
     #[error("--speakers {speakers} of --participants {participants}")]
     Speakers {
@@ -125,7 +152,8 @@ pub fn parse(words: &[String]) -> Result<Task, CliError> {
     let mut options = Options::read(rest)?;
     let task = match first.as_str() {
         "self" => Task::Own(own(&mut options)?),
-        "floor" => Task::Floor(listen(&mut options)?),
+        "floor" => Task::Floor(options.address("listen")?),
+        "relay" => Task::Relay(Box::new(relay::plan(&mut options)?)),
         _ => Task::Run(Box::new(plan(first, &mut options)?)),
     };
     options.finish()?;
@@ -139,11 +167,6 @@ fn own(options: &mut Options) -> Result<Own, CliError> {
         suite: suite(options)?,
         check: options.flag("check"),
     })
-}
-
-fn listen(options: &mut Options) -> Result<SocketAddr, CliError> {
-    let value = options.take("listen").ok_or(CliError::Missing { name: "listen" })?;
-    value.parse().map_err(|_| CliError::Address { name: "listen", value })
 }
 
 fn plan(word: &str, options: &mut Options) -> Result<Plan, CliError> {
@@ -289,15 +312,25 @@ impl Options {
                     (name, Some(value.ok_or_else(|| CliError::NoValue { name: name.into() })?))
                 }
             };
-            if options.insert(name.to_owned(), value).is_some() {
-                return Err(CliError::Twice { name: name.into() });
-            }
+            let value = match options.remove(name) {
+                Some(Some(before)) if REPEATED.contains(&name) => {
+                    Some(format!("{before}{BETWEEN}{}", value.unwrap_or_default()))
+                }
+                Some(_) => return Err(CliError::Twice { name: name.into() }),
+                None => value,
+            };
+            options.insert(name.to_owned(), value);
         }
         Ok(Self(options))
     }
 
     fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name).flatten()
+    }
+
+    fn address(&mut self, name: &'static str) -> Result<SocketAddr, CliError> {
+        let value = self.take(name).ok_or(CliError::Missing { name })?;
+        value.parse().map_err(|_| CliError::Address { name, value })
     }
 
     fn flag(&mut self, name: &str) -> bool {
@@ -356,6 +389,9 @@ fn whole(name: &'static str, value: &str, (least, most): (u64, u64)) -> Result<u
 
 /// Options without a value.
 const FLAGS: [&str; 5] = ["twcc", "no-nack", "no-levels", "quiet", "check"];
+/// Options that may be given again and again, and what stands between their values.
+const REPEATED: [&str; 2] = ["step", "rebind"];
+const BETWEEN: char = ';';
 /// One socket each, and sources are named by 16 bits.
 const MOST_CLIENTS: u64 = 20_000;
 /// Each receives all others.

@@ -16,6 +16,7 @@
 //! | what is asked for | [`cli`], [`plan`] |
 //! | how publishers and subscribers enter a server | [`door`] |
 //! | what any server has to do, and nothing else | [`floor`] |
+//! | a bad network between clients and server | [`relay`] |
 //! | their offers and what servers answer | [`sdp`] |
 //! | sockets, connectivity checks, handshakes, packets | [`client`] |
 //! | what a camera or microphone sends, and when | [`shape`] |
@@ -35,6 +36,7 @@ pub mod door;
 pub mod floor;
 pub mod meter;
 pub mod plan;
+pub mod relay;
 pub mod report;
 pub mod scenario;
 pub mod sdp;
@@ -58,6 +60,7 @@ fn run(words: &[String]) -> anyhow::Result<()> {
         cli::Task::Help => say(cli::HELP),
         cli::Task::Run(plan) => scenario::run(&plan)?,
         cli::Task::Floor(listen) => floor::Floor::bind(listen)?.serve()?,
+        cli::Task::Relay(plan) => relay::run(&plan)?,
         cli::Task::Own(own) => say(&client::own::measure(&own)?.to_string()),
     }
     Ok(())

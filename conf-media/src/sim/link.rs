@@ -95,7 +95,7 @@ pub enum Cause {
 }
 
 /// What was counted, without cross traffic.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct LinkStats {
     /// Packets that were sent over it.
     pub packets: u64,

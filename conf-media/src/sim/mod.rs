@@ -13,10 +13,11 @@ mod queue;
 mod random;
 mod spec;
 mod transit;
+#[cfg(any(test, feature = "test-util"))]
 pub mod world;
 
 pub use cross::Cross;
 pub use link::{Burst, Cause, Conditions, Fate, Link, LinkStats, Plan, Reorder, Step};
 pub use random::Random;
-pub use spec::SpecError;
+pub use spec::{SpecError, time_of};
 pub use transit::Transit;

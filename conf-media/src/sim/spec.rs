@@ -79,8 +79,8 @@ impl Conditions {
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), SpecError> {
         match key {
-            "delay" => self.delay = some("delay", value, duration, TIME)?,
-            "jitter" => self.jitter = some("jitter", value, duration, TIME)?,
+            "delay" => self.delay = some("delay", value, time_of, TIME)?,
+            "jitter" => self.jitter = some("jitter", value, time_of, TIME)?,
             "loss" => self.loss = some("loss", value, share, SHARE)?,
             "duplicate" => self.duplicate = some("duplicate", value, share, SHARE)?,
             "burst" => self.burst = unless_none("burst", value, burst, BURST)?,
@@ -108,7 +108,7 @@ impl Plan {
             let wrong = || SpecError::Step { text: text.into() };
             let (at, change) = text.split_once(':').ok_or_else(wrong)?;
             let longest = Duration::from_secs(3_600 * u64::from(MOST_HOURS));
-            let at = duration(at.trim()).filter(|at| *at <= longest).ok_or_else(wrong)?;
+            let at = time_of(at.trim()).filter(|at| *at <= longest).ok_or_else(wrong)?;
             if plan.steps.last().is_some_and(|before| before.at > at) {
                 return Err(SpecError::Order { text: text.into() });
             }
@@ -150,7 +150,9 @@ fn number(value: &str) -> Option<(f64, &str)> {
     Some((number.parse().ok()?, unit))
 }
 
-pub(super) fn duration(value: &str) -> Option<Duration> {
+/// A time of at most a day in words: `250us`, `40ms`, `1.5s`.
+#[must_use]
+pub fn time_of(value: &str) -> Option<Duration> {
     let seconds = match number(value)? {
         (number, "us") => number / 1e6,
         (number, "ms") => number / 1e3,
@@ -199,7 +201,7 @@ fn burst(value: &str) -> Option<Burst> {
 
 fn reorder(value: &str) -> Option<Reorder> {
     let (part, by) = value.split_once('/')?;
-    Some(Reorder { share: share(part)?, by: duration(by)? })
+    Some(Reorder { share: share(part)?, by: time_of(by)? })
 }
 
 const TIME: Expected = "a time of at most a day, as 250us, 40ms or 1.5s";

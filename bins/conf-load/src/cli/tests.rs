@@ -72,3 +72,36 @@ fn what_is_refused_names_the_option_and_the_limit() {
         assert_eq!(refused(&line), error);
     }
 }
+
+#[test]
+fn a_relay_has_two_directions_steps_for_both_or_one_and_moments_of_rebinding() {
+    let line = "relay --listen 127.0.0.1:7000 --to 127.0.0.1:7882 --up rate=2M,delay=20ms \
+        --down loss=1% --step 10s:rate=500k --step 15s:up:loss=2% --step 20s:down:path,delay=1ms \
+        --rebind 12s,18s --seconds 30 --seed 4 --json out.json";
+    let Task::Relay(plan) = parse(&words(line)).unwrap() else { panic!("a relay") };
+    assert_eq!((plan.up.steps.len(), plan.down.steps.len()), (2, 2));
+    assert_eq!(plan.up.steps[1].conditions.rate, Some(500_000));
+    assert_eq!((plan.down.first.loss, plan.down.steps[1].other_path), (0.01, true));
+    assert_eq!(plan.rebinds, [Duration::from_secs(12), Duration::from_secs(18)]);
+    assert_eq!((plan.seed, plan.length), (4, Some(Duration::from_secs(30))));
+}
+
+#[test]
+fn a_relay_refuses_wrong_values_by_name() {
+    let ends = "relay --listen 127.0.0.1:1 --to 127.0.0.1:2";
+    assert_eq!(refused("relay --listen 127.0.0.1:1"), "--to is missing");
+    for (option, error) in [
+        ("--up loss=2", "loss=2: must be a share from 0 to 1, as 1% or 0.01"),
+        ("--down rate=fast", "rate=fast: must be none, or bits per second from 1k to 10G"),
+        ("--up path", "\"path\" is no condition"),
+        ("--step 10s", "step \"10s\": must be a time of at most 24 h and a change"),
+        ("--step 9s:loss=0 --step 8s:loss=0", "step \"8s:loss=0\" comes before"),
+        ("--rebind soon", "--rebind soon: must be a time of at most a day, as 500ms or 20s"),
+        ("--rebind 2s,1s", "--rebind must name ascending times, with at most 1000 of them"),
+        ("--seconds 0", "--seconds 0: must be a whole number from 1 to 604800"),
+        ("--twcc", "--twcc is not known here; see conf-load --help"),
+    ] {
+        let found = refused(&format!("{ends} {option}"));
+        assert!(found.starts_with(error), "{option}: {found}");
+    }
+}
