@@ -43,6 +43,14 @@ impl KeyframeGate {
         self.open_at = Some(now + SPACING);
     }
 
+    /// What was asked may not have been heard: whoever still waits, it is asked for again at once.
+    pub(crate) fn again(&mut self, now: Instant) {
+        if self.wanted {
+            self.open_at = None;
+            self.handle_timeout(now);
+        }
+    }
+
     /// The publisher begins anew: what came before says nothing about what is due.
     pub(crate) fn open(&mut self) {
         if !self.wanted {
@@ -98,6 +106,19 @@ mod tests {
             asked += 1;
         }
         assert_eq!(asked, 2);
+    }
+
+    #[test]
+    fn what_may_not_have_been_heard_is_asked_for_again_at_once() {
+        let start = test_clock().mono;
+        let mut gate = KeyframeGate::new(INTERVAL);
+        gate.again(start);
+        assert!(gate.poll().is_none(), "nobody waits");
+        gate.request(start);
+        assert!(gate.poll().is_some());
+        gate.again(start + INTERVAL / 4);
+        assert!(gate.poll().is_some());
+        assert!(gate.poll().is_none());
     }
 
     #[test]

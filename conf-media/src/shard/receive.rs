@@ -124,8 +124,30 @@ impl Shard {
         }
         if handled.selected.is_some() {
             self.begin_edges(now, key);
+            self.path_changed(now, key);
         }
         Ok(())
+    }
+
+    /// A peer is sent to, and sends from, elsewhere. What was under way to the old address is lost: its
+    /// pictures need keyframes, and what it was asked for it may not have heard.
+    fn path_changed(&mut self, now: Now, key: Key<Peer>) {
+        let Some(peer) = self.peers.get(key) else { return };
+        for key in &peer.received {
+            let Some(edge) = self.edges.get(*key) else { continue };
+            let Some(track) = self.tracks.get_mut(edge.track).filter(|it| it.is_video()) else {
+                continue;
+            };
+            if let Some(encoding) = edge.source.and_then(|source| track.encodings.get_mut(source)) {
+                encoding.gate.request(now.mono);
+                self.out.timers.wake_by(track.timer, now.mono);
+            }
+        }
+        for key in &peer.published {
+            let Some(track) = self.tracks.get_mut(*key) else { continue };
+            track.encodings.iter_mut().for_each(|encoding| encoding.gate.again(now.mono));
+            self.out.timers.wake_by(track.timer, now.mono);
+        }
     }
 
     /// The address is in use by another peer: one participant must not take over the traffic of

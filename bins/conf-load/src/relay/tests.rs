@@ -90,6 +90,9 @@ async fn what_is_lost_by_plan_does_not_come() {
         client.send(&[0; 100]).await.unwrap();
         tokio::task::yield_now().await;
     }
+    while relay.report().up.packets < 200 {
+        tokio::task::yield_now().await;
+    }
     // All that is not lost comes, and then nothing more.
     let mut came = 0;
     let mut buffer = [0; 200];
