@@ -120,29 +120,20 @@ impl Transport {
         }
     }
 
-    /// The probe that a number was sent for.
-    fn probe_of(&self, number: u16) -> Option<u16> {
-        let is_in = |probed: &&Probed| {
-            let last = probed.last.unwrap_or(self.next);
-            number.wrapping_sub(probed.first) <= last.wrapping_sub(probed.first)
-        };
-        self.probes.iter().flatten().find(is_in).map(|probed| probed.id)
-    }
-
     /// The peer reports which packets arrived; `each` hears of those of which that is news, in the
     /// order of sending.
     pub(crate) fn handle(
         &mut self,
         now: Instant,
         feedback: &TransportFeedback<'_>,
-        mut each: impl FnMut(Outcome),
+        mut each: Option<impl FnMut(Outcome)>,
     ) -> Reported {
-        let whole = self.began.map_or(0, |began| now.saturating_duration_since(began).as_micros());
+        let began = self.began.filter(|_| each.is_some());
+        let whole = began.map_or(0, |began| now.saturating_duration_since(began).as_micros());
         let now = self.micros(now);
         let (mut reported, mut newest) = (Reported::default(), None);
         for status in feedback.statuses().take(self.sent.len()) {
             let (index, round) = self.place(status.sequence);
-            let probe = self.probe_of(status.sequence);
             let Some(sent) = self.sent.get_mut(index).filter(|sent| sent.round == round) else {
                 continue;
             };
@@ -150,13 +141,15 @@ impl Transport {
                 sent: micros(whole.saturating_sub(u128::from(now.wrapping_sub(sent.at)))),
                 arrived: status.arrival.map(on_their_clock),
                 bytes: usize::from(sent.bytes),
-                probe,
+                probe: probe_of(&self.probes, self.next, status.sequence),
             };
             match (sent.fate, status.arrival) {
                 (Fate::Unknown, None) => {
                     sent.fate = Fate::Lost;
                     reported.lost += 1;
-                    each(outcome(sent));
+                    if let Some(each) = &mut each {
+                        each(outcome(sent));
+                    }
                 }
                 (Fate::Unknown | Fate::Lost, Some(_)) => {
                     self.stats.lost -= u64::from(sent.fate == Fate::Lost);
@@ -164,7 +157,9 @@ impl Transport {
                     self.stats.delivered_bytes += u64::from(sent.bytes);
                     reported.arrived += 1;
                     newest = Some(sent.at);
-                    each(outcome(sent));
+                    if let Some(each) = &mut each {
+                        each(outcome(sent));
+                    }
                 }
                 _ => {}
             }
@@ -218,6 +213,15 @@ impl Transport {
     }
 }
 
+/// The probe that a number was sent for; `next` is not sent yet.
+fn probe_of(probes: &[Option<Probed>], next: u16, number: u16) -> Option<u16> {
+    let is_in = |probed: &&Probed| {
+        let last = probed.last.unwrap_or(next);
+        number.wrapping_sub(probed.first) <= last.wrapping_sub(probed.first)
+    };
+    probes.iter().flatten().find(is_in).map(|probed| probed.id)
+}
+
 fn micros(micros: u128) -> Duration {
     Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
 }
@@ -254,7 +258,7 @@ mod tests {
         let Some(Ok(Packet::TransportFeedback(feedback))) = rtcp::walk(&bytes).next() else {
             panic!("no feedback");
         };
-        transport.handle(now, &feedback, |_| ())
+        transport.handle(now, &feedback, None::<fn(Outcome)>)
     }
 
     fn sent(count: usize) -> (Transport, Instant) {

@@ -77,11 +77,9 @@ impl Shard {
     ) {
         let Some(peer) = self.peers.get_mut(key) else { return };
         let Some((transport, downlink)) = peer.reported() else { return };
-        let reported = transport.handle(arrival, feedback, |outcome| {
-            if let Some(gcc) = &mut downlink.gcc {
-                gcc.packet(outcome);
-            }
-        });
+        let gcc = downlink.gcc.as_mut();
+        let each = gcc.map(|gcc| |outcome| gcc.packet(outcome));
+        let reported = transport.handle(arrival, feedback, each);
         let round_trip = transport.stats().round_trip;
         self.out.counters.feedback_received += 1;
         self.out.counters.acknowledged += reported.arrived;
