@@ -43,10 +43,12 @@ impl Shard {
         match *packet {
             Packet::SenderReport { ssrc, ntp, rtp, blocks, .. } => {
                 self.sender_report(now, key, ssrc, (SenderClock { ntp, rtp }, arrival));
-                blocks.for_each(|block| self.block(now, key, &block, arrival));
+                blocks.for_each(|block| self.block(key, &block, arrival));
+                self.judge(now, key);
             }
             Packet::ReceiverReport { blocks, .. } => {
-                blocks.for_each(|block| self.block(now, key, &block, arrival));
+                blocks.for_each(|block| self.block(key, &block, arrival));
+                self.judge(now, key);
             }
             Packet::Nack { media, lost, .. } => {
                 if let Some(edge) = self.edge_with(key, media) {
@@ -139,7 +141,7 @@ impl Shard {
     }
 
     /// A subscriber says how a stream of ours arrives: the round trip follows from it.
-    fn block(&mut self, now: Now, key: Key<Peer>, block: &ReportBlock, arrival: Instant) {
+    fn block(&mut self, key: Key<Peer>, block: &ReportBlock, arrival: Instant) {
         let Some(edge) = self.edge_with(key, block.ssrc) else { return };
         let Some(edge) = self.edges.get_mut(edge) else { return };
         edge.report.remote = Some(*block);
@@ -158,7 +160,6 @@ impl Shard {
         let round_trip = edge.report.round_trip;
         if let Some(peer) = self.peers.get_mut(key) {
             peer.judge.receives(block.fraction_lost, round_trip);
-            self.judge(now, key);
         }
     }
 
