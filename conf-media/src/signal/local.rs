@@ -7,7 +7,7 @@ use super::livekit::info;
 use super::livekit::leave::Farewell;
 use super::livekit::negotiate::Found;
 use super::livekit::token::Claims;
-use super::participant::{Door, Profile, sid};
+use super::participant::{Door, Profile};
 use super::types::{Refusal, Source};
 use crate::command::{Kind, PeerId};
 use crate::frame;
@@ -50,18 +50,8 @@ impl Signal {
         if let Some(old) = self.peer_of(&claims.identity) {
             self.farewell(old, Farewell::DUPLICATE_IDENTITY);
         }
-        let profile = Profile {
-            identity: claims.identity,
-            sid: sid(sid_number),
-            name: claims.name,
-            metadata: claims.metadata,
-            attributes: claims.attributes.into_iter().collect(),
-            grants: claims.grants,
-            client: proto::ClientInfo::default(),
-            joined: now.wall,
-            state: proto::participant_info::State::Active,
-            version: 0,
-        };
+        let profile =
+            Profile::claimed(claims, sid_number, proto::participant_info::State::Active, now);
         let participant = self.newcomer(now, peer, profile, Door::Local);
         self.participants.insert(peer, participant);
         let mut found = Vec::with_capacity(tracks.len());

@@ -164,6 +164,27 @@ pub(super) struct Speaker {
 }
 
 impl Profile {
+    /// Of somebody without a client of LiveKit's: all that is known stands in the claims.
+    pub(super) fn claimed(
+        claims: Claims,
+        sid_number: u64,
+        state: proto::participant_info::State,
+        now: crate::time::Now,
+    ) -> Self {
+        Self {
+            identity: claims.identity,
+            sid: sid(sid_number),
+            name: claims.name,
+            metadata: claims.metadata,
+            attributes: claims.attributes.into_iter().collect(),
+            grants: claims.grants,
+            client: proto::ClientInfo::default(),
+            joined: now.wall,
+            state,
+            version: 0,
+        }
+    }
+
     pub(super) fn of(join: &Join, now: crate::time::Now) -> Self {
         let request = &join.request;
         let mut metadata = &join.metadata;

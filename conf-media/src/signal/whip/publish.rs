@@ -10,7 +10,7 @@ use crate::signal::Signal;
 use crate::signal::livekit::leave::Farewell;
 use crate::signal::livekit::resume::GRACE;
 use crate::signal::livekit::token::Grants;
-use crate::signal::participant::{Door, Profile, sid};
+use crate::signal::participant::{Door, Profile};
 use crate::signal::types::{Refusal, Source};
 use crate::time::Now;
 
@@ -28,18 +28,8 @@ impl Signal {
         if let Some(old) = self.peer_of(&claims.identity) {
             self.farewell(old, Farewell::DUPLICATE_IDENTITY);
         }
-        let profile = Profile {
-            identity: claims.identity,
-            sid: sid(sid_number),
-            name: claims.name,
-            metadata: claims.metadata,
-            attributes: claims.attributes.into_iter().collect(),
-            grants: claims.grants,
-            client: proto::ClientInfo::default(),
-            joined: now.wall,
-            state: proto::participant_info::State::Joined,
-            version: 0,
-        };
+        let profile =
+            Profile::claimed(claims, sid_number, proto::participant_info::State::Joined, now);
         let mut participant = self.newcomer(now, peer, profile, Door::Whip);
         participant.gone_at = Some(now.mono + GRACE);
         self.participants.insert(peer, participant);
