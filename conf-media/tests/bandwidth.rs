@@ -14,12 +14,9 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::clock;
+use common::{SEEDS, clock, median, plan};
 use conf_media::shard::ShardConfig;
-use conf_media::sim::Plan;
 use conf_media::sim::world::{Seen, World};
-
-const SEEDS: u64 = 20;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -30,20 +27,15 @@ fn call(seed: u64, path: &str, steps: &[&str], run: u64) -> (Instant, Seen) {
     let now = clock();
     let config = ShardConfig { seed, estimate: true, ..ShardConfig::default() };
     let mut world = World::with(now, config);
-    let near = Plan::read("delay=10ms", []).unwrap();
+    let near = plan("delay=10ms", &[]);
     let ada = world.join(&near, &near);
     let track = world.publish(ada);
-    let down = Plan::read(path, steps.iter().copied()).unwrap();
+    let down = plan(path, steps);
     let bob = world.join(&near, &down);
     world.subscribe(bob, track);
     world.run(seconds(run));
     assert_eq!(world.broken(), [], "seed {seed}");
     (now.mono, world.seen(bob, track).unwrap().clone())
-}
-
-fn median<T: Copy + PartialOrd>(mut of: Vec<T>) -> T {
-    of.sort_by(|a, b| a.partial_cmp(b).unwrap());
-    of[of.len() / 2]
 }
 
 /// The last time, since a moment, that an encoding above `most` was shown before `until`.

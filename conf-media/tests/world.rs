@@ -13,19 +13,13 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::clock;
+use common::{SEEDS, clock, median, plan};
 use conf_media::command::{Preference, TrackId};
 use conf_media::sim::world::{NodeId, World};
 use conf_media::sim::{Conditions, Plan, Random};
 
-const SEEDS: u64 = 20;
-
 fn millis(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
-}
-
-fn plan(text: &str, steps: &[&str]) -> Plan {
-    Plan::read(text, steps.iter().copied()).unwrap()
 }
 
 /// A camera with a good link, and one who sees it over `down`.
@@ -61,11 +55,6 @@ impl Call {
     fn assert_lawful(&self, what: &str) {
         assert_eq!(self.world.broken(), [], "{what}");
     }
-}
-
-fn median<T: Copy + PartialOrd>(mut of: Vec<T>) -> T {
-    of.sort_by(|a, b| a.partial_cmp(b).unwrap());
-    of[of.len() / 2]
 }
 
 #[test]

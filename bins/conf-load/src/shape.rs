@@ -11,9 +11,8 @@
 use std::time::Duration;
 
 pub mod browser;
-mod random;
 
-pub use random::Random;
+pub use conf_media::sim::Random;
 
 use crate::plan::ShapeKind;
 

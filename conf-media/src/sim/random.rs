@@ -22,6 +22,11 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
+    /// From 0 to `limit`, which is left out; 0 for a limit of 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.bits().checked_rem(limit).unwrap_or_default()
+    }
+
     /// From 0 to 1, which is left out.
     pub fn unit(&mut self) -> f64 {
         let upper = u32::try_from(self.bits() >> 32).unwrap_or_default();

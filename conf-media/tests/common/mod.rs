@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use conf_media::rtcp::write::SenderInfo;
 use conf_media::rtcp::{self, Packet};
 use conf_media::rtp::Header;
+use conf_media::sim::Plan;
 use conf_media::test_util::{Lab, Outgoing, Received, camera, subscription, vp8};
 use conf_media::time::Now;
 
@@ -31,6 +32,20 @@ pub fn opus<'a>(ssrc: u32, sequence: u16, extensions: &'a [(u8, &'a [u8])]) -> O
     let header = Header { marker: false, payload_type: 111, sequence, timestamp, ssrc };
     Outgoing { header, extensions, payload: b"a packet of sound" }
 }
+
+/// The one in the middle.
+pub fn median<T: Copy + PartialOrd>(mut of: Vec<T>) -> T {
+    of.sort_by(|a, b| a.partial_cmp(b).expect("comparable"));
+    of[of.len() / 2]
+}
+
+/// What a link will do, in words: its conditions, and changes of them.
+pub fn plan(text: &str, steps: &[&str]) -> Plan {
+    Plan::read(text, steps.iter().copied()).expect("conditions of a link")
+}
+
+/// Runs of which the median counts.
+pub const SEEDS: u64 = 20;
 
 /// A publisher of one VP8 encoding: two packets a picture, a picture every 40 ms.
 pub struct Camera {
