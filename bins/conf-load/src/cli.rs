@@ -109,10 +109,10 @@ pub enum CliError {
     #[error("--door livekit is for scenarios in which nobody both publishes and receives")]
     BothWays,
     /// Conditions of a link, or a step.
-    #[error("{source}")]
+    #[error("{problem}")]
     Link {
-        /// What is wrong.
-        source: SpecError,
+        /// What is wrong; not a source, or it would be said twice.
+        problem: SpecError,
     },
     /// A value that is no time.
     #[error("--{name} {value}: must be a time of at most a day, as 500ms or 20s")]

@@ -38,7 +38,7 @@ fn direction(name: &'static str, steps: &[&str], options: &mut Options) -> Resul
         }
     }
     let first = options.take(name).unwrap_or_default();
-    let of = |source| CliError::Link { source };
+    let of = |problem| CliError::Link { problem };
     if first.split(',').any(|word| word.trim() == "path") {
         return Err(of(SpecError::Key { word: "path".into() }));
     }
